@@ -1,0 +1,102 @@
+// Generates src/protocol/gen from proto/ with ts-proto through buf. The cosmos and tendermint files
+// come from the @protobufs packages; a file of ours with the same path wins (ABCI 2.0, params).
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const staging = path.join(root, 'build', 'proto');
+const out = path.join(root, 'src', 'protocol', 'gen');
+const stampFile = path.join(out, '.stamp');
+
+/** Files compiled besides our own; what they import comes along. */
+const COSMOS_ROOTS = [
+  'cosmos/auth/v1beta1/query.proto',
+  'cosmos/bank/v1beta1/query.proto',
+  'cosmos/bank/v1beta1/tx.proto',
+  'cosmos/base/abci/v1beta1/abci.proto',
+  'cosmos/crypto/ed25519/keys.proto',
+  'cosmos/crypto/multisig/keys.proto',
+  'cosmos/crypto/secp256k1/keys.proto',
+  'cosmos/tx/v1beta1/service.proto',
+  'cosmos/tx/v1beta1/tx.proto',
+];
+
+const TS_PROTO_OPTIONS = [
+  'esModuleInterop=true',
+  'importSuffix=.js',
+  'forceLong=bigint',
+  'env=node',
+  'oneof=unions-value',
+  'unrecognizedEnum=false',
+  'outputServices=generic-definitions',
+  'outputPartialMethods=true',
+  'useExactTypes=false',
+  'useDate=false',
+  'removeEnumPrefix=true',
+  'stringEnums=false',
+  'useNullAsOptional=false',
+];
+
+function protoFiles(dir, base = dir) {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((e) =>
+    e.isDirectory()
+      ? protoFiles(path.join(dir, e.name), base)
+      : e.name.endsWith('.proto')
+        ? [path.relative(base, path.join(dir, e.name)).split(path.sep).join('/')]
+        : [],
+  );
+}
+
+function stamp(ours) {
+  const h = createHash('sha256').update(TS_PROTO_OPTIONS.join()).update(COSMOS_ROOTS.join());
+  for (const f of ours) h.update(f).update(readFileSync(path.join(root, 'proto', f)));
+  h.update(readFileSync(fileURLToPath(import.meta.url)));
+  return h.digest('hex');
+}
+
+export function generate() {
+  const ours = protoFiles(path.join(root, 'proto')).sort();
+  const wanted = stamp(ours);
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return;
+  rmSync(staging, { recursive: true, force: true });
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(staging, { recursive: true });
+  mkdirSync(out, { recursive: true });
+  const vendored = path.join(root, 'node_modules', '@protobufs');
+  if (!existsSync(vendored)) throw new Error(`${vendored} is missing: run npm ci`);
+  for (const pkg of ['cosmos', 'cosmos_proto', 'gogoproto', 'google', 'tendermint', 'amino']) {
+    for (const f of protoFiles(path.join(vendored, pkg))) {
+      if (pkg === 'google' && f.startsWith('protobuf/')) continue; // buf has its own
+      const to = path.join(staging, pkg, f);
+      mkdirSync(path.dirname(to), { recursive: true });
+      cpSync(path.join(vendored, pkg, f), to);
+    }
+  }
+  cpSync(path.join(root, 'proto'), staging, { recursive: true });
+  writeFileSync(path.join(staging, 'buf.yaml'), 'version: v2\n');
+  writeFileSync(
+    path.join(staging, 'buf.gen.yaml'),
+    [
+      'version: v2',
+      'plugins:',
+      `  - local: ${JSON.stringify(path.join(root, 'node_modules', '.bin', 'protoc-gen-ts_proto'))}`,
+      `    out: ${JSON.stringify(out)}`,
+      '    include_imports: true',
+      `    include_wkt: true`,
+      '    strategy: all',
+      `    opt: ${JSON.stringify(TS_PROTO_OPTIONS)}`,
+      '',
+    ].join('\n'),
+  );
+  const args = ['generate', '.', '--template', 'buf.gen.yaml'];
+  for (const f of [...ours, ...COSMOS_ROOTS]) args.push('--path', f);
+  const r = spawnSync(path.join(root, 'node_modules', '.bin', 'buf'), args, { cwd: staging, stdio: 'inherit' });
+  if (r.status !== 0) throw new Error(`buf generate failed with status ${r.status ?? r.signal}`);
+  writeFileSync(stampFile, wanted);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) generate();

@@ -1,0 +1,103 @@
+import type { KvReader, KvStore } from './store/kv.js';
+
+/** An event of a transaction or of a block; every attribute is indexed. */
+export interface ModuleEvent {
+  readonly type: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** The block that is being executed, or, for a query, the last committed one. */
+export interface BlockInfo {
+  readonly chainId: string;
+  readonly height: bigint;
+  /** Block time, whole seconds since 1970. */
+  readonly timeSeconds: bigint;
+  /** Block time of the first block, whole seconds since 1970. */
+  readonly genesisTimeSeconds: bigint;
+  /** First 20 bytes of SHA-256 of the proposer's consensus key; empty in queries. */
+  readonly proposerAddress: Uint8Array;
+}
+
+/** What a query handler may see. */
+export interface QueryContext {
+  readonly block: BlockInfo;
+  /** The store of the module with this name. */
+  reader(name: string): KvReader;
+}
+
+/** What a message handler or a block hook may see and do. */
+export interface Context extends QueryContext {
+  store(name: string): KvStore;
+  emit(event: ModuleEvent): void;
+  /** Charges gas. @throws ChainError OUT_OF_GAS beyond the transaction's limit. */
+  useGas(amount: bigint, why: string): void;
+}
+
+/** One transaction message. `checkStateless` needs no state; `execute` reads, checks, then writes, or throws. */
+export interface MessageHandler {
+  readonly typeUrl: string;
+  /** Addresses that must sign, in order. */
+  signers(value: Uint8Array): readonly string[];
+  checkStateless(value: Uint8Array): void;
+  /** @returns the encoded response message. @throws ChainError; the caller then drops all writes. */
+  execute(ctx: Context, value: Uint8Array): Uint8Array;
+  /** Type URL of the response. */
+  readonly responseTypeUrl: string;
+}
+
+/** One gRPC query method, reached through abci_query by its path. */
+export interface QueryHandler {
+  /** E.g. `/remes.remes.v1.Query/GetWindow`. */
+  readonly path: string;
+  /** @throws ChainError; `NOT_FOUND` becomes gRPC's NotFound. */
+  handle(ctx: QueryContext, request: Uint8Array): Uint8Array;
+}
+
+/** A part of the state machine: a pure function of the block. */
+export interface Module {
+  /** Also the name of its store. */
+  readonly name: string;
+  readonly messages: readonly MessageHandler[];
+  readonly queries: readonly QueryHandler[];
+  /** Reads this module's part of `app_state`. @throws InvalidInputError naming the wrong field. */
+  initGenesis(ctx: Context, state: unknown): void;
+  /** The module's part of `app_state` that reproduces its state. */
+  beginBlock?(ctx: Context): void;
+  endBlock?(ctx: Context): void;
+}
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(input: Uint8Array): T;
+}
+
+/** Builds a MessageHandler from generated codecs, so that a module writes only what is its own. */
+export function defineMessage<M, R>(spec: {
+  typeUrl: string;
+  message: Codec<M>;
+  response: Codec<R>;
+  signer: (msg: M) => string;
+  checkStateless: (msg: M) => void;
+  execute: (ctx: Context, msg: M) => R;
+}): MessageHandler {
+  return {
+    typeUrl: spec.typeUrl,
+    responseTypeUrl: `${spec.typeUrl}Response`,
+    signers: (value) => [spec.signer(spec.message.decode(value))],
+    checkStateless: (value) => spec.checkStateless(spec.message.decode(value)),
+    execute: (ctx, value) => spec.response.encode(spec.execute(ctx, spec.message.decode(value))).finish(),
+  };
+}
+
+/** Builds a QueryHandler from generated codecs. */
+export function defineQuery<Q, R>(spec: {
+  path: string;
+  request: Codec<Q>;
+  response: Codec<R>;
+  handle: (ctx: QueryContext, request: Q) => R;
+}): QueryHandler {
+  return {
+    path: spec.path,
+    handle: (ctx, request) => spec.response.encode(spec.handle(ctx, spec.request.decode(request))).finish(),
+  };
+}
