@@ -66,6 +66,21 @@ export interface Module {
   endBlock?(ctx: Context): void;
 }
 
+/**
+ * A reserved transaction that the block's proposer itself puts first in the block: our beacon.
+ * The application calls `build` in PrepareProposal, `refusal` in ProcessProposal, `execute` first in FinalizeBlock.
+ */
+export interface ProposerTx {
+  /** Whether bytes are of this reserved kind: such bytes are refused by CheckTx and anywhere but first in a block. */
+  matches(tx: Uint8Array): boolean;
+  /** The transaction for the next block, or nothing if this node holds no key. */
+  build(ctx: QueryContext): Uint8Array | undefined;
+  /** Why a proposal with this first transaction (or none) is refused; nothing if it is fine. */
+  refusal(ctx: QueryContext, tx: Uint8Array | undefined): string | undefined;
+  /** Runs in every block, before `beginBlock`; `tx` is absent where the proposer left it out. Must not throw for any bytes. */
+  execute(ctx: Context, tx: Uint8Array | undefined): void;
+}
+
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(input: Uint8Array): T;
