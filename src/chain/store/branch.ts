@@ -1,0 +1,87 @@
+import type { KvReader, KvStore } from './kv.js';
+import { type Change, type Key, type Reader, keyOf } from './database.js';
+
+/**
+ * Changes that are not written yet, over a parent that does not know of them. Drop the branch and nothing happened;
+ * `merge` hands them to the parent. A block's branch stands on the committed state, a transaction's on the block's.
+ */
+export class Branch implements Reader {
+  /** `null` marks a deleted key. */
+  readonly #changes = new Map<Key, Uint8Array | null>();
+  readonly #parent: Reader;
+
+  constructor(parent: Reader) {
+    this.#parent = parent;
+  }
+
+  get(key: Key): Uint8Array | undefined {
+    const changed = this.#changes.get(key);
+    return changed === undefined ? this.#parent.get(key) : (changed ?? undefined);
+  }
+
+  set(key: Key, value: Uint8Array): void {
+    this.#changes.set(key, value);
+  }
+
+  delete(key: Key): void {
+    this.#changes.set(key, null);
+  }
+
+  /** Hands the changes to `parent`, which must be the branch that this one stands on. */
+  mergeInto(parent: Branch): void {
+    if (parent !== this.#parent) throw new Error('a branch merges into its own parent only');
+    for (const [key, value] of this.#changes) parent.#changes.set(key, value);
+  }
+
+  /** All changes in ascending order of keys: the order in which they are hashed and written. */
+  changes(): Change[] {
+    return [...this.#changes.keys()].sort().map((key) => ({ key, value: this.#changes.get(key) ?? undefined }));
+  }
+}
+
+/** Every key of the state begins with this byte, so that it can never meet what the database itself notes. */
+const STATE = '\x01';
+
+/** What the keys of a module's store begin with: no name is the beginning of another's. */
+function storePrefix(name: string): Key {
+  if (name.length === 0 || name.length > 32 || !/^[a-z_]+$/.test(name)) {
+    throw new Error(`bad store name ${JSON.stringify(name)}: expected 1 to 32 of a-z and _`);
+  }
+  return `${STATE}${String.fromCharCode(name.length)}${name}`;
+}
+
+/** One module's part of the state, for reading. */
+export class StoreReader implements KvReader {
+  readonly #state: Reader;
+  readonly #prefix: Key;
+
+  constructor(state: Reader, name: string) {
+    this.#state = state;
+    this.#prefix = storePrefix(name);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#state.get(this.#prefix + keyOf(key));
+  }
+}
+
+/** One module's part of the state, on a branch. */
+export class BranchStore extends StoreReader implements KvStore {
+  readonly #branch: Branch;
+  readonly #branchPrefix: Key;
+
+  constructor(branch: Branch, name: string) {
+    super(branch, name);
+    this.#branch = branch;
+    this.#branchPrefix = storePrefix(name);
+  }
+
+  /** Keeps `value` itself: whoever sets it must not change it afterwards. */
+  set(key: Uint8Array, value: Uint8Array): void {
+    this.#branch.set(this.#branchPrefix + keyOf(key), value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.#branch.delete(this.#branchPrefix + keyOf(key));
+  }
+}

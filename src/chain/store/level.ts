@@ -1,0 +1,135 @@
+import { mkdir } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+
+import { ClassicLevel } from 'classic-level';
+
+import { type Change, type Database, DatabaseError, type Key, bytesOf } from './database.js';
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+type LevelSnapshot = ReturnType<Level['snapshot']>;
+
+/** Open files are mapped into memory: at the default of 1000 random reads let the process grow to several hundred MB. */
+const MAX_OPEN_FILES = 64;
+const CHECKSUM_BYTES = 4;
+
+/**
+ * LevelDB in `directory`. Values carry a CRC-32 over key and value, since LevelDB itself checks no block on reading: a
+ * flipped bit on the disk must become an error, not another app hash.
+ */
+export class LevelDatabase implements Database {
+  readonly #level: Level;
+  readonly #directory: string;
+  #snapshot: LevelSnapshot;
+  #options: { keyEncoding: 'view'; valueEncoding: 'view'; snapshot: LevelSnapshot };
+
+  private constructor(level: Level, directory: string) {
+    this.#level = level;
+    this.#directory = directory;
+    this.#snapshot = level.snapshot();
+    this.#options = { keyEncoding: 'view', valueEncoding: 'view', snapshot: this.#snapshot };
+  }
+
+  /** Creates the directory if need be. @throws DatabaseError DATABASE_LOCKED, DATABASE_CORRUPT or DATABASE_UNUSABLE. */
+  static async open(directory: string): Promise<LevelDatabase> {
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const level: Level = new ClassicLevel(directory, { keyEncoding: 'view', valueEncoding: 'view', maxOpenFiles: MAX_OPEN_FILES });
+      await level.open();
+      return new LevelDatabase(level, directory);
+    } catch (error) {
+      throw translate(error, directory);
+    }
+  }
+
+  get(key: Key): Uint8Array | undefined {
+    const keyBytes = bytesOf(key);
+    let stored: Uint8Array | undefined;
+    try {
+      stored = this.#level.getSync(keyBytes, this.#options);
+    } catch (error) {
+      throw translate(error, this.#directory);
+    }
+    if (stored === undefined) return undefined;
+    const at = stored.length - CHECKSUM_BYTES;
+    if (at < 0 || readChecksum(stored, at) !== checksum(keyBytes, stored.subarray(0, at))) {
+      throw corrupt(this.#directory, `the value of key ${keyBytes.toString('hex')} does not match its checksum`);
+    }
+    return stored.subarray(0, at);
+  }
+
+  async write(changes: Iterable<Change>): Promise<void> {
+    try {
+      // A chained batch copies into native memory at once: a tenth of the time of an array of operations.
+      const batch = this.#level.batch();
+      for (const { key, value } of changes) {
+        const keyBytes = bytesOf(key);
+        if (value === undefined) batch.del(keyBytes);
+        else batch.put(keyBytes, withChecksum(keyBytes, value));
+      }
+      await batch.write({ sync: true });
+    } catch (error) {
+      throw translate(error, this.#directory);
+    }
+    const previous = this.#snapshot;
+    this.#snapshot = this.#level.snapshot();
+    this.#options = { ...this.#options, snapshot: this.#snapshot };
+    await previous.close();
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close();
+  }
+}
+
+function checksum(key: Uint8Array, value: Uint8Array): number {
+  return crc32(value, crc32(key));
+}
+
+function readChecksum(stored: Uint8Array, at: number): number {
+  return new DataView(stored.buffer, stored.byteOffset).getUint32(at);
+}
+
+function withChecksum(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const out = new Uint8Array(value.length + CHECKSUM_BYTES);
+  out.set(value);
+  new DataView(out.buffer).setUint32(value.length, checksum(key, value));
+  return out;
+}
+
+export function corrupt(directory: string, what: string, cause?: unknown): DatabaseError {
+  return new DatabaseError({
+    code: 'DATABASE_CORRUPT',
+    message: `database ${directory} is damaged: ${what}`,
+    hint: 'restore the folder from a backup, or delete it and let the node rebuild it from its blocks',
+    cause,
+  });
+}
+
+/** LevelDB's own words for what went wrong lie one cause deeper than the error that classic-level throws. */
+function translate(error: unknown, directory: string): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const codes: string[] = [];
+  let message = String(error);
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if ('code' in e && typeof e.code === 'string') codes.push(e.code);
+    message = e.message;
+  }
+  if (codes.includes('LEVEL_LOCKED')) {
+    return new DatabaseError({
+      code: 'DATABASE_LOCKED',
+      message: `database ${directory} is in use by another process`,
+      hint: 'stop the other node first, or choose another folder with --home',
+      retryable: true,
+      cause: error,
+    });
+  }
+  if (codes.includes('LEVEL_CORRUPTION') || /corrupt|missing files|does not exist \(create_if_missing|CURRENT file/i.test(message)) {
+    return corrupt(directory, message, error);
+  }
+  return new DatabaseError({
+    code: 'DATABASE_UNUSABLE',
+    message: `database ${directory} cannot be used: ${message}`,
+    hint: 'check that the folder can be written to and that the disk is not full',
+    cause: error,
+  });
+}

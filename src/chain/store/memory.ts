@@ -1,0 +1,28 @@
+import type { Change, Database, Key } from './database.js';
+
+/** A database for tests and simulations: the same rules, nothing on disk. */
+export class MemoryDatabase implements Database {
+  readonly #values = new Map<Key, Uint8Array>();
+
+  get(key: Key): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  write(changes: Iterable<Change>): Promise<void> {
+    for (const { key, value } of changes) {
+      // Copies, so that whoever changes a value after writing it is found out here as it would be on disk.
+      if (value === undefined) this.#values.delete(key);
+      else this.#values.set(key, value.slice());
+    }
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Every key and value in order of keys, for comparing two databases. */
+  entries(): [Key, Uint8Array][] {
+    return [...this.#values].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
