@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../protocol/errors.js';
 import type { KvReader, KvStore } from './store/kv.js';
 
 /** An event of a transaction or of a block; every attribute is indexed. */
@@ -86,6 +87,15 @@ interface Codec<T> {
   decode(input: Uint8Array): T;
 }
 
+/** @throws InvalidInputError where the bytes are no such message. */
+function decodeAs<T>(codec: Codec<T>, name: string, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    throw new InvalidInputError(`${name}: the bytes are no such message (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
 /** Builds a MessageHandler from generated codecs, so that a module writes only what is its own. */
 export function defineMessage<M, R>(spec: {
   typeUrl: string;
@@ -95,12 +105,18 @@ export function defineMessage<M, R>(spec: {
   checkStateless: (msg: M) => void;
   execute: (ctx: Context, msg: M) => R;
 }): MessageHandler {
+  // The application asks for signers, checks and executes the same bytes in turn: decode them once.
+  let last: { bytes: Uint8Array; message: M } | undefined;
+  const decode = (bytes: Uint8Array): M => {
+    if (last?.bytes !== bytes) last = { bytes, message: decodeAs(spec.message, spec.typeUrl, bytes) };
+    return last.message;
+  };
   return {
     typeUrl: spec.typeUrl,
     responseTypeUrl: `${spec.typeUrl}Response`,
-    signers: (value) => [spec.signer(spec.message.decode(value))],
-    checkStateless: (value) => spec.checkStateless(spec.message.decode(value)),
-    execute: (ctx, value) => spec.response.encode(spec.execute(ctx, spec.message.decode(value))).finish(),
+    signers: (bytes) => [spec.signer(decode(bytes))],
+    checkStateless: (bytes) => spec.checkStateless(decode(bytes)),
+    execute: (ctx, bytes) => spec.response.encode(spec.execute(ctx, decode(bytes))).finish(),
   };
 }
 
@@ -113,6 +129,6 @@ export function defineQuery<Q, R>(spec: {
 }): QueryHandler {
   return {
     path: spec.path,
-    handle: (ctx, request) => spec.response.encode(spec.handle(ctx, spec.request.decode(request))).finish(),
+    handle: (ctx, request) => spec.response.encode(spec.handle(ctx, decodeAs(spec.request, spec.path, request))).finish(),
   };
 }

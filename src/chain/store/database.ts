@@ -15,12 +15,14 @@ export interface Reader {
 }
 
 /**
- * Where the state lives. `get` is synchronous and sees exactly the last `write` that has returned, even while the next
- * one is on its way: a query never meets half a block.
+ * Where the state lives. `get` is synchronous and sees what was written up to the last `reveal` (or, until the first one,
+ * what was there on opening), whatever is on its way to the disk meanwhile: a query never meets half a block.
  */
 export interface Database extends Reader {
   /** All or nothing, and on the disk when it returns; `changes` are in ascending order of keys. */
   write(changes: Iterable<Change>): Promise<void>;
+  /** Lets `get` see what was written. Apart from `write`, so that it happens in the same moment as what follows from it. */
+  reveal(): void;
   close(): Promise<void>;
 }
 

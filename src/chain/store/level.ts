@@ -20,6 +20,7 @@ export class LevelDatabase implements Database {
   readonly #level: Level;
   readonly #directory: string;
   #snapshot: LevelSnapshot;
+  #closing: Promise<void> = Promise.resolve();
   #options: { keyEncoding: 'view'; valueEncoding: 'view'; snapshot: LevelSnapshot };
 
   private constructor(level: Level, directory: string) {
@@ -70,13 +71,17 @@ export class LevelDatabase implements Database {
     } catch (error) {
       throw translate(error, this.#directory);
     }
+  }
+
+  reveal(): void {
     const previous = this.#snapshot;
     this.#snapshot = this.#level.snapshot();
     this.#options = { ...this.#options, snapshot: this.#snapshot };
-    await previous.close();
+    this.#closing = previous.close();
   }
 
   async close(): Promise<void> {
+    await this.#closing;
     await this.#level.close();
   }
 }

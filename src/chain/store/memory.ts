@@ -3,18 +3,23 @@ import type { Change, Database, Key } from './database.js';
 /** A database for tests and simulations: the same rules, nothing on disk. */
 export class MemoryDatabase implements Database {
   readonly #values = new Map<Key, Uint8Array>();
+  readonly #written: Change[] = [];
 
   get(key: Key): Uint8Array | undefined {
     return this.#values.get(key);
   }
 
   write(changes: Iterable<Change>): Promise<void> {
-    for (const { key, value } of changes) {
-      // Copies, so that whoever changes a value after writing it is found out here as it would be on disk.
-      if (value === undefined) this.#values.delete(key);
-      else this.#values.set(key, value.slice());
-    }
+    // Copies, so that whoever changes a value after writing it is found out here as it would be on disk.
+    for (const { key, value } of changes) this.#written.push({ key, value: value?.slice() });
     return Promise.resolve();
+  }
+
+  reveal(): void {
+    for (const { key, value } of this.#written.splice(0)) {
+      if (value === undefined) this.#values.delete(key);
+      else this.#values.set(key, value);
+    }
   }
 
   close(): Promise<void> {

@@ -67,6 +67,7 @@ export class StateStore implements Reader {
   async commit(last: LastCommit, changes: readonly Change[]): Promise<void> {
     const firstHeight = this.#firstHeight ?? last.height;
     await this.#database.write(withMeta(last, firstHeight, changes));
+    this.#database.reveal();
     this.#last = last;
     this.#firstHeight = firstHeight;
   }

@@ -1,0 +1,325 @@
+import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
+import type * as abci from '../../protocol/gen/tendermint/abci/types.js';
+import {
+  CheckTxType,
+  ResponseProcessProposal_ProposalStatus as ProposalStatus,
+} from '../../protocol/gen/tendermint/abci/types.js';
+import type { Timestamp } from '../../protocol/gen/google/protobuf/timestamp.js';
+import type { DecodedTx } from '../../protocol/tx.js';
+import type { Application } from '../abci/application.js';
+import type { BlockInfo, Module, ProposerTx } from '../module.js';
+import { sdkError } from '../modules/sdk-errors.js';
+import { Branch } from '../store/branch.js';
+import { chainedCommitment } from '../store/commitment.js';
+import type { Change, Database } from '../store/database.js';
+import { type LastCommit, StateStore } from '../store/state.js';
+import type { Base } from './base.js';
+import { APP_STORE, type ChainInfo, readChainInfo, writeChainInfo } from './chain-info.js';
+import { ExecutionContext, ReadContext } from './context.js';
+import { type Report, TxExecutor, toAbciEvents, toFailure } from './executor.js';
+import { blockMaxBytes, blockMaxGas, packBlock, refusalOfTxs } from './proposal.js';
+import { QueryRouter, simulateQuery } from './queries.js';
+import { SignatureVerifier } from './signature.js';
+
+/** Version of the state machine: blocks of another version are not ours to execute. */
+export const APP_VERSION = 1n;
+
+export interface AppOptions {
+  readonly database: Database;
+  readonly base: Base;
+  /** The other modules, in the order of genesis and of hooks. */
+  readonly modules: readonly Module[];
+  readonly proposerTx?: ProposerTx;
+  /** Hears of bugs and of refused proposals, which no ABCI response can carry. */
+  readonly report: Report;
+}
+
+/** @throws DatabaseError where the database holds no whole state. */
+export function createApp(options: AppOptions): Application {
+  return new ChainApp(options);
+}
+
+/** A block that is executed but not committed. */
+interface Pending {
+  readonly last: LastCommit;
+  readonly branch: Branch;
+  readonly changes: readonly Change[];
+}
+
+/** Genesis lives in memory until the first block is committed with it. */
+interface Genesis {
+  readonly branch: Branch;
+  readonly root: Uint8Array;
+}
+
+const NO_ADDRESS = new Uint8Array();
+
+class ChainApp implements Application {
+  readonly #store: StateStore;
+  readonly #base: Base;
+  readonly #modules: readonly Module[];
+  readonly #proposerTx: ProposerTx | undefined;
+  readonly #report: Report;
+  readonly #executor: TxExecutor;
+  readonly #router: QueryRouter;
+  #info: ChainInfo | undefined;
+  #genesis: Genesis | undefined;
+  #pending: Pending | undefined;
+  /** What the mempool's transactions have done since the last commit: their fees and sequences. */
+  #checkBranch: Branch | undefined;
+
+  constructor({ database, base, modules, proposerTx, report }: AppOptions) {
+    this.#store = new StateStore(database, chainedCommitment);
+    this.#base = base;
+    this.#modules = [...base.modules, ...modules];
+    this.#proposerTx = proposerTx;
+    this.#report = report;
+    const names = this.#modules.map((module) => module.name);
+    for (const [index, name] of names.entries()) {
+      if (name === APP_STORE || names.indexOf(name) !== index) throw new Error(`two modules named ${name}`);
+    }
+    this.#executor = new TxExecutor({ ...base, verifier: new SignatureVerifier() }, this.#modules, report);
+    this.#router = new QueryRouter(this.#modules, report);
+    this.#router.add(simulateQuery((bytes) => this.#simulate(bytes)));
+    if (this.#store.last !== undefined) this.#info = readChainInfo(this.#store);
+  }
+
+  info(): Promise<abci.ResponseInfo> {
+    const last = this.#store.last;
+    return Promise.resolve({
+      data: 'r3mes',
+      version: APP_VERSION.toString(),
+      appVersion: APP_VERSION,
+      lastBlockHeight: last?.height ?? 0n,
+      lastBlockAppHash: last?.appHash ?? new Uint8Array(),
+    });
+  }
+
+  /** @throws InvalidInputError naming what is wrong with the genesis; nothing is kept then. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors must become rejections
+  async initChain(request: abci.RequestInitChain): Promise<abci.ResponseInitChain> {
+    const last = this.#store.last;
+    if (last !== undefined) {
+      throw new R3mesError({
+        code: 'ALREADY_INITIALISED',
+        message: `expected an empty state, got one at height ${last.height}`,
+        hint: 'the block store and the state do not belong together: reset the node',
+      });
+    }
+    const info = chainInfoOf(request);
+    const block: BlockInfo = {
+      chainId: info.chainId,
+      height: info.initialHeight,
+      timeSeconds: info.genesisTimeSeconds,
+      genesisTimeSeconds: info.genesisTimeSeconds,
+      proposerAddress: NO_ADDRESS,
+    };
+    const branch = this.#store.branch();
+    writeChainInfo(branch, info);
+    const appState = parseAppState(request.appStateBytes);
+    const known = new Set(this.#modules.map((module) => module.name));
+    for (const name of Object.keys(appState)) {
+      if (!known.has(name)) {
+        throw new InvalidInputError(`app_state.${name}: no module of this name; expected ${[...known].join(', ')}`, 'correct the genesis file');
+      }
+    }
+    const ctx = new ExecutionContext(block, branch);
+    for (const module of this.#modules) module.initGenesis(ctx, appState[module.name] ?? {});
+
+    this.#info = info;
+    this.#genesis = { branch, root: this.#store.commitment.next(this.#store.commitment.empty, 0n, branch.changes()) };
+    this.#pending = undefined;
+    this.#checkBranch = undefined;
+    return { consensusParams: info.consensusParams, validators: [], appHash: this.#genesis.root };
+  }
+
+  checkTx(request: abci.RequestCheckTx): Promise<abci.ResponseCheckTx> {
+    const info = this.#requireInfo();
+    if (this.#proposerTx?.matches(request.tx) === true) {
+      const refused = sdkError('UNAUTHORIZED', "this kind of transaction is the block proposer's alone");
+      return Promise.resolve({ ...emptyResult(), ...toFailure(refused, this.#report) });
+    }
+    // The earliest block that could hold it is the next one.
+    const block = { ...this.#lastBlock(info), height: this.#nextHeight(info) };
+    this.#checkBranch ??= new Branch(this.#view());
+    const mode = request.type === CheckTxType.RECHECK ? 'recheck' : 'check';
+    return Promise.resolve(this.#executor.run(block, this.#checkBranch, request.tx, mode, blockMaxGas(info.consensusParams)));
+  }
+
+  prepareProposal(request: abci.RequestPrepareProposal): Promise<abci.ResponsePrepareProposal> {
+    const info = this.#requireInfo();
+    const ctx = new ReadContext(blockOf(info, request), this.#view());
+    const first = this.#proposerTx?.build(ctx);
+    const limits = { maxBytes: request.maxTxBytes, maxGas: blockMaxGas(info.consensusParams) };
+    return Promise.resolve({ txs: packBlock(first, request.txs, limits, this.#proposerTx, this.#decoder(ctx)) });
+  }
+
+  processProposal(request: abci.RequestProcessProposal): Promise<abci.ResponseProcessProposal> {
+    const info = this.#requireInfo();
+    const ctx = new ReadContext(blockOf(info, request), this.#view());
+    const [first, rest] = this.#splitProposerTx(request.txs);
+    const limits = { maxBytes: blockMaxBytes(info.consensusParams), maxGas: blockMaxGas(info.consensusParams) };
+    const refusal = this.#proposerTx?.refusal(ctx, first) ?? refusalOfTxs(rest, limits, this.#proposerTx, this.#decoder(ctx));
+    if (refusal === undefined) return Promise.resolve({ status: ProposalStatus.ACCEPT });
+    this.#report(`proposal for height ${request.height} refused: ${refusal}`);
+    return Promise.resolve({ status: ProposalStatus.REJECT });
+  }
+
+  /** @throws DatabaseError, or a bug in a hook: the block is then not executed, and its height stays open. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors must become rejections
+  async finalizeBlock(request: abci.RequestFinalizeBlock): Promise<abci.ResponseFinalizeBlock> {
+    const info = this.#requireInfo();
+    if (request.height !== this.#nextHeight(info)) {
+      throw new R3mesError({ code: 'WRONG_HEIGHT', message: `expected block ${this.#nextHeight(info)}, got block ${request.height}` });
+    }
+    this.#pending = undefined;
+    const block = blockOf(info, request);
+    const branch = new Branch(this.#view());
+    const hooks = new ExecutionContext(block, branch);
+    const [first, rest] = this.#splitProposerTx(request.txs);
+
+    this.#proposerTx?.execute(hooks, first);
+    for (const module of this.#modules) module.beginBlock?.(hooks);
+    const txResults = first === undefined ? [] : [emptyResult()];
+    for (const tx of rest) txResults.push(this.#deliver(block, branch, tx, info));
+    for (const module of this.#modules) module.endBlock?.(hooks);
+
+    const changes = branch.changes();
+    const previous = this.#genesis?.root ?? this.#store.last?.appHash ?? this.#store.commitment.empty;
+    const appHash = this.#store.commitment.next(previous, block.height, changes);
+    this.#pending = { last: { height: block.height, timeSeconds: block.timeSeconds, appHash }, branch, changes };
+    return { events: toAbciEvents(hooks.events), txResults, validatorUpdates: [], consensusParamUpdates: undefined, appHash };
+  }
+
+  /** @throws DatabaseError where the block could not be written; the state is then the one before it. */
+  async commit(): Promise<abci.ResponseCommit> {
+    const pending = this.#pending;
+    if (pending === undefined) throw new R3mesError({ code: 'NOTHING_TO_COMMIT', message: 'expected finalizeBlock before commit' });
+    let { changes } = pending;
+    if (this.#genesis !== undefined) {
+      pending.branch.mergeInto(this.#genesis.branch);
+      changes = this.#genesis.branch.changes();
+    }
+    await this.#store.commit(pending.last, changes);
+    this.#pending = undefined;
+    this.#genesis = undefined;
+    this.#checkBranch = undefined;
+    return { retainHeight: 0n };
+  }
+
+  query(request: abci.RequestQuery): Promise<abci.ResponseQuery> {
+    const ctx =
+      this.#store.last === undefined || this.#info === undefined ? undefined : new ReadContext(this.#lastBlock(this.#info), this.#store);
+    return Promise.resolve(this.#router.answer(ctx, request));
+  }
+
+  #deliver(block: BlockInfo, branch: Branch, tx: Uint8Array, info: ChainInfo): abci.ExecTxResult {
+    if (this.#proposerTx?.matches(tx) === true) {
+      const misplaced = sdkError('UNAUTHORIZED', "a transaction of the proposer's kind must be the block's first");
+      return { ...emptyResult(), ...toFailure(misplaced, this.#report) };
+    }
+    return this.#executor.run(block, branch, tx, 'deliver', blockMaxGas(info.consensusParams));
+  }
+
+  #simulate(bytes: Uint8Array): abci.ExecTxResult {
+    const info = this.#requireInfo();
+    const block = { ...this.#lastBlock(info), height: this.#nextHeight(info) };
+    return this.#executor.run(block, this.#store.branch(), bytes, 'simulate', blockMaxGas(info.consensusParams));
+  }
+
+  /** The state that the next block builds on. */
+  #view(): Branch | StateStore {
+    return this.#genesis?.branch ?? this.#store;
+  }
+
+  #nextHeight(info: ChainInfo): bigint {
+    return this.#store.last === undefined ? info.initialHeight : this.#store.last.height + 1n;
+  }
+
+  #lastBlock(info: ChainInfo): BlockInfo {
+    const { chainId, genesisTimeSeconds, initialHeight } = info;
+    const { height, timeSeconds } = this.#store.last ?? { height: initialHeight - 1n, timeSeconds: genesisTimeSeconds };
+    return { chainId, genesisTimeSeconds, height, timeSeconds, proposerAddress: NO_ADDRESS };
+  }
+
+  #splitProposerTx(txs: readonly Uint8Array[]): [Uint8Array | undefined, readonly Uint8Array[]] {
+    const [first] = txs;
+    return first !== undefined && this.#proposerTx?.matches(first) === true ? [first, txs.slice(1)] : [undefined, txs];
+  }
+
+  #decoder(ctx: ReadContext): (tx: Uint8Array) => DecodedTx | undefined {
+    const params = this.#base.accounts.params(ctx);
+    return (tx) => {
+      try {
+        return this.#executor.decode(tx, params);
+      } catch (error) {
+        toFailure(error, this.#report);
+        return undefined;
+      }
+    };
+  }
+
+  #requireInfo(): ChainInfo {
+    if (this.#info !== undefined) return this.#info;
+    throw new R3mesError({ code: 'NOT_INITIALISED', message: 'expected initChain first: the state is empty' });
+  }
+}
+
+function emptyResult(): abci.ExecTxResult {
+  return { code: 0, data: new Uint8Array(), log: '', info: '', gasWanted: 0n, gasUsed: 0n, events: [], codespace: '' };
+}
+
+function secondsOf(time: Timestamp | undefined): bigint {
+  if (time === undefined || time.seconds < 0n) throw new InvalidInputError(`expected a time since 1970, got ${time?.seconds ?? 'none'}`);
+  return time.seconds;
+}
+
+function blockOf(info: ChainInfo, request: { height: bigint; time: Timestamp | undefined; proposerAddress: Uint8Array }): BlockInfo {
+  return {
+    chainId: info.chainId,
+    height: request.height,
+    timeSeconds: secondsOf(request.time),
+    genesisTimeSeconds: info.genesisTimeSeconds,
+    proposerAddress: request.proposerAddress,
+  };
+}
+
+/**
+ * Consensus parameters go back with our version in them: CometBFT takes the version of its blocks from there, and a
+ * node that syncs its state compares it with the one that Info reports.
+ */
+function chainInfoOf({ chainId, time, initialHeight, consensusParams }: abci.RequestInitChain): ChainInfo {
+  if (chainId === '') throw new InvalidInputError('chain_id: expected a name, got none', 'correct the genesis file');
+  const app = consensusParams?.version?.app ?? 0n;
+  if (app !== 0n && app !== APP_VERSION) {
+    throw new InvalidInputError(
+      `consensus_params.version.app: expected ${APP_VERSION}, got ${app}`,
+      'the genesis file is for another version of r3mes',
+    );
+  }
+  return {
+    chainId,
+    genesisTimeSeconds: secondsOf(time),
+    initialHeight: initialHeight > 0n ? initialHeight : 1n,
+    consensusParams: {
+      block: consensusParams?.block,
+      evidence: consensusParams?.evidence,
+      validator: consensusParams?.validator,
+      version: { app: APP_VERSION },
+      abci: consensusParams?.abci,
+    },
+  };
+}
+
+function parseAppState(bytes: Uint8Array): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (error) {
+    throw new InvalidInputError(`app_state is not JSON: ${error instanceof Error ? error.message : String(error)}`, 'correct the genesis file');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new InvalidInputError('app_state: expected an object with one entry a module', 'correct the genesis file');
+  }
+  return { ...parsed };
+}

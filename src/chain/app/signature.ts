@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+
+import secp256k1 from 'secp256k1';
+
+import { PUBKEY_BYTES } from '../../protocol/address.js';
+import { compareBytes, fromHex } from '../../protocol/bytes.js';
+import { keyOf } from '../store/database.js';
+
+export const SIGNATURE_BYTES = 64;
+
+/** Half of the group's order (SEC 2): of s and n−s only the lower one is valid, or anyone could change a transaction's hash. */
+const HALF_ORDER = fromHex('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0');
+const ORDER = fromHex('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141');
+const ZERO = new Uint8Array(32);
+
+/**
+ * Whether `signature` (r ‖ s, 64 bytes, low s) over a SHA-256 digest is by `pubkey` (33 bytes). Every condition is
+ * checked here, so that the native library and its JavaScript stand-in cannot disagree about an edge; never throws.
+ */
+export function verifySignature(pubkey: Uint8Array, digest32: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== SIGNATURE_BYTES || digest32.length !== 32 || !isPubkey(pubkey)) return false;
+  const r = signature.subarray(0, 32);
+  const s = signature.subarray(32);
+  if (compareBytes(r, ZERO) === 0 || compareBytes(r, ORDER) >= 0) return false;
+  if (compareBytes(s, ZERO) === 0 || compareBytes(s, HALF_ORDER) > 0) return false;
+  return secp256k1.ecdsaVerify(signature, digest32, pubkey);
+}
+
+/** Whether these bytes are a compressed point of the curve. */
+export function isPubkey(pubkey: Uint8Array): boolean {
+  return pubkey.length === PUBKEY_BYTES && (pubkey[0] === 2 || pubkey[0] === 3) && secp256k1.publicKeyVerify(pubkey);
+}
+
+const MAX_REMEMBERED = 16_384;
+
+/** Remembers what was verified when a transaction entered the mempool, so that its block need not do it again. */
+export class SignatureVerifier {
+  /** Hashes of (key, digest, signature) that are valid, oldest first. */
+  readonly #valid = new Set<string>();
+
+  verify(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
+    const digest = createHash('sha256').update(signBytes).digest();
+    const name = keyOf(createHash('sha256').update(pubkey).update(digest).update(signature).digest());
+    if (this.#valid.has(name)) return true;
+    if (!verifySignature(pubkey, digest, signature)) return false;
+    if (this.#valid.size >= MAX_REMEMBERED) {
+      for (const oldest of this.#valid) {
+        this.#valid.delete(oldest);
+        break;
+      }
+    }
+    this.#valid.add(name);
+    return true;
+  }
+}
