@@ -36,7 +36,8 @@ export function parseAddress(text: string): Uint8Array {
   }
   let decoded: { prefix: string; data: Uint8Array };
   try {
-    decoded = fromBech32(text);
+    // The limit is given, since newer versions of the library below refuse the default of this one.
+    decoded = fromBech32(text, ADDRESS_CHARACTERS);
   } catch {
     throw new InvalidInputError(`address ${seen} is not valid bech32: a character is wrong or missing`, HINT);
   }
