@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+import { QueryGetAggregationRequest, QueryGetAggregationResponse } from '../../../protocol/gen/remes/remes/v1/query.js';
+import { defineQuery, type Module } from '../../module.js';
+import { bpsField, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';
+import { parseGenesis } from '../genesis.js';
+import { notFound } from '../query-kit.js';
+import type { AggregationKeeper } from './keeper.js';
+import { aggregationMessages } from './messages.js';
+
+export { AggregationKeeper } from './keeper.js';
+
+const schema = z.strictObject({
+  params: z.strictObject({
+    attestingBlocks: positiveUint64Field,
+    committingBlocks: positiveUint64Field,
+    revealingBlocks: positiveUint64Field,
+    proposersPerWindow: positiveUint32Field.max(100),
+    missingSlashBps: bpsField,
+    fraudSlashBps: bpsField,
+  }),
+});
+
+export function aggregationModule(keeper: AggregationKeeper): Module {
+  return {
+    name: 'aggregation',
+    messages: aggregationMessages(keeper),
+    queries: [
+      defineQuery({
+        path: '/remes.remes.v1.Query/GetAggregation',
+        request: QueryGetAggregationRequest,
+        response: QueryGetAggregationResponse,
+        handle: (ctx, q) => {
+          const { state } = keeper.training;
+          const window = q.windowId === 0n ? state.newest(ctx) : state.window(ctx, q.windowId);
+          if (window === undefined) throw notFound(`window ${q.windowId}`);
+          return { accepted: window.accepted, proposers: keeper.records(ctx, window) };
+        },
+      }),
+    ],
+    initGenesis: (ctx, state) => keeper.setParams(ctx, parseGenesis('aggregation', schema, state).params),
+    beginBlock: (ctx) => keeper.beginBlock(ctx),
+    endBlock: (ctx) => keeper.endBlock(ctx),
+  };
+}

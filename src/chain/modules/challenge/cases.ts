@@ -1,0 +1,373 @@
+import { equalBytes, toHex } from '../../../protocol/bytes.js';
+import {
+  Case,
+  CaseLayer,
+  CaseOrigin,
+  CasePhase,
+  DutyKind,
+  DutyStatus,
+  SubjectKind,
+  Verdict,
+  type Bond,
+  type Duty,
+  type DutyGroup,
+} from '../../../protocol/gen/remes/remes/v1/challenge.js';
+import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
+import { GradientStatus } from '../../../protocol/gen/remes/remes/v1/stored_gradient.js';
+import { WindowOutcome, type TrainingWindow } from '../../../protocol/gen/remes/remes/v1/training_window.js';
+import { drawSeed, sampleByStake } from '../../../protocol/sampling.js';
+import type { Context, QueryContext } from '../../module.js';
+import type { Duties } from './duties.js';
+import { challengeError } from './errors.js';
+import type { Keepers } from './expected-keepers.js';
+import type { ChallengeState, Subject } from './state.js';
+import { bondWins, decide, judgeReport } from './verdicts.js';
+
+/** What follows a closed case outside this module. */
+export interface CaseListener {
+  /** The parties' pay may flow again, or is lost. */
+  caseClosed(ctx: Context, parties: readonly string[]): void;
+  /** A miner's work was proved wrong. */
+  minerCondemned(ctx: Context, miner: string): void;
+}
+
+interface Opening extends Subject {
+  readonly windowId: bigint;
+  readonly origin: CaseOrigin;
+  readonly opener: string;
+  readonly accused: readonly string[];
+  readonly disputedHash: Uint8Array;
+  readonly bonds: Bond[];
+  readonly evidenceCid: string;
+}
+
+const DUTY_KINDS = {
+  [CaseLayer.TWO]: DutyKind.LAYER2,
+  [CaseLayer.THREE]: DutyKind.PANEL,
+  [CaseLayer.APPEAL]: DutyKind.APPEAL,
+} as const;
+
+type Layer = keyof typeof DUTY_KINDS;
+
+/** Cases: opened, judged by one verifier, on escalation by a panel, on appeal by a larger one, closed with consequences. */
+export class Cases {
+  constructor(
+    private readonly state: ChallengeState,
+    private readonly keepers: Keepers,
+    private readonly duties: Duties,
+    private readonly listener: CaseListener,
+    readonly escrowAddress: string,
+  ) {}
+
+  private parties(c: Case): string[] {
+    return [...new Set([c.opener, ...c.accused, ...c.bonds.map((b) => b.address)])].filter((a) => a !== '').sort();
+  }
+
+  open(ctx: Context, opening: Opening): Case {
+    const { height } = ctx.block;
+    const opened = this.state.addCase(
+      ctx,
+      Case.fromPartial({
+        subjectKind: opening.subjectKind,
+        subjectId: opening.subjectId,
+        windowId: opening.windowId,
+        origin: opening.origin,
+        opener: opening.opener,
+        accused: [...opening.accused],
+        disputedHash: opening.disputedHash,
+        bonds: opening.bonds,
+        evidenceCid: opening.evidenceCid,
+        phase: CasePhase.DRAWING,
+        layer: CaseLayer.TWO,
+        openedHeight: height,
+      }),
+    );
+    for (const party of this.parties(opened)) this.keepers.nodes.freeze(ctx, party);
+    this.state.caseDraws.push(ctx, height + 1n, opened.id);
+    ctx.emit({
+      type: 'case_opened',
+      attributes: {
+        case_id: opened.id.toString(),
+        subject: SubjectKind[opening.subjectKind].toLowerCase(),
+        subject_id: opening.subjectId.toString(),
+        origin: CaseOrigin[opening.origin].toLowerCase(),
+        opener: opening.opener,
+      },
+    });
+    return opened;
+  }
+
+  private takeBond(ctx: Context, from: string, amount: bigint): void {
+    const expected = this.state.params(ctx).bond;
+    if (amount !== BigInt(expected)) throw challengeError('WRONG_BOND', `expected a bond of ${expected} uremes, got ${amount}`);
+    this.keepers.bank.send(ctx, from, this.escrowAddress, amount);
+  }
+
+  private addBond(ctx: Context, c: Case, bond: Bond, change: Partial<Case>): Case {
+    if (!this.parties(c).includes(bond.address)) this.keepers.nodes.freeze(ctx, bond.address);
+    const changed = { ...c, ...change, bonds: [...c.bonds, bond] };
+    this.state.saveCase(ctx, changed);
+    return changed;
+  }
+
+  /** A bonded challenge: opens a case on the subject, or joins the open one. */
+  challenge(ctx: Context, challenger: string, opening: Omit<Opening, 'bonds' | 'opener' | 'origin'>, claimedHash: Uint8Array, amount: bigint): bigint {
+    if (equalBytes(claimedHash, opening.disputedHash)) {
+      throw challengeError('HASHES_EQUAL', 'the claimed hash is the submitted one: layer 1 finds nothing to dispute');
+    }
+    if (opening.accused.includes(challenger)) throw challengeError('OWN_WORK', `${challenger} cannot challenge its own work`);
+    const existing = this.state.openCaseOn(ctx, opening);
+    const bond: Bond = { address: challenger, amount: amount.toString(), side: Verdict.INVALID, claimedHash };
+    if (existing === undefined) {
+      this.takeBond(ctx, challenger, amount);
+      return this.open(ctx, { ...opening, origin: CaseOrigin.BOND, opener: challenger, bonds: [bond] }).id;
+    }
+    if (existing.phase !== CasePhase.DRAWING && existing.phase !== CasePhase.VOTING) {
+      throw challengeError('CASE_NOT_OPEN', `case ${existing.id} is decided`, 'escalate it, or open another when it is closed');
+    }
+    if (this.parties(existing).includes(challenger)) throw challengeError('ALREADY_PARTY', `${challenger} is a party of case ${existing.id} already`);
+    this.takeBond(ctx, challenger, amount);
+    return this.addBond(ctx, existing, bond, {}).id;
+  }
+
+  beginBlock(ctx: Context): void {
+    for (const id of this.state.caseDraws.drain(ctx, ctx.block.height)) {
+      const c = this.state.case(ctx, id);
+      if (c?.phase === CasePhase.DRAWING) this.draw(ctx, c);
+    }
+  }
+
+  private seatsAndBlocks(ctx: QueryContext, layer: CaseLayer): { seats: number; blocks: bigint } {
+    const p = this.state.params(ctx);
+    if (layer === CaseLayer.APPEAL) return { seats: p.appealPanelSize, blocks: p.appealBlocks };
+    if (layer === CaseLayer.THREE) return { seats: p.panelSize, blocks: p.layer3Blocks };
+    return { seats: 1, blocks: p.layer2Blocks };
+  }
+
+  /** Nobody judges a subject twice, nor one he is party to. Too few verifiers: the largest odd number; none: void. */
+  private draw(ctx: Context, c: Case): void {
+    const excluded = new Set([...this.parties(c), ...this.state.subjectDuties(ctx, c).map((d) => d.verifier)]);
+    const candidates = this.keepers.nodes.eligible(ctx, Part.VERIFIER).filter((v) => !excluded.has(v.address));
+    const { seats, blocks } = this.seatsAndBlocks(ctx, c.layer);
+    const available = candidates.length - 1 + (candidates.length % 2);
+    const seed = drawSeed(this.keepers.training.state.beacon(ctx).value, 'case', c.id, BigInt(c.layer), BigInt(c.redraws));
+    const verifiers = sampleByStake(seed, candidates, available < seats ? available : seats);
+    if (verifiers.length === 0) {
+      this.close(ctx, { ...c, verdict: Verdict.VOID });
+      return;
+    }
+    const revealDue = ctx.block.height + blocks;
+    const group = this.duties.assign(
+      ctx,
+      {
+        subjectKind: c.subjectKind,
+        subjectId: c.subjectId,
+        kind: DUTY_KINDS[c.layer as Layer],
+        windowId: c.windowId,
+        caseId: c.id,
+        commitDue: revealDue - this.state.params(ctx).reportRevealBlocks,
+        revealDue,
+        redraws: c.redraws,
+      },
+      verifiers,
+    );
+    this.state.saveCase(ctx, { ...c, phase: CasePhase.VOTING, groupId: group.id });
+  }
+
+  /** All reports of the current layer are in, or their time is over. */
+  groupDone(ctx: Context, group: DutyGroup, duties: readonly Duty[]): void {
+    const c = this.state.case(ctx, group.caseId);
+    if (c?.phase !== CasePhase.VOTING || c.groupId !== group.id) return;
+    const reports = duties.filter((d) => d.status === DutyStatus.REVEALED);
+    const decision = decide(reports, duties.length, c.disputedHash, c.origin === CaseOrigin.UNEQUAL_REVEALS);
+    if (decision === undefined) {
+      this.withoutMajority(ctx, c);
+      return;
+    }
+    const escalateUntil = ctx.block.height + this.state.params(ctx).escalationBlocks;
+    const decided: Case = {
+      ...c,
+      phase: CasePhase.DECIDED,
+      verdict: decision.verdict,
+      verdictHash: decision.hash,
+      verdictDigest: decision.digest,
+      escalateUntil,
+    };
+    ctx.emit({
+      type: 'case_decided',
+      attributes: { case_id: c.id.toString(), layer: CaseLayer[c.layer].toLowerCase(), verdict: Verdict[decision.verdict].toLowerCase() },
+    });
+    if (c.layer === CaseLayer.APPEAL) {
+      this.close(ctx, decided);
+      return;
+    }
+    this.state.saveCase(ctx, decided);
+    this.state.caseDeadlines.push(ctx, escalateUntil, c.id);
+  }
+
+  private withoutMajority(ctx: Context, c: Case): void {
+    if (c.redraws > 0) {
+      this.close(ctx, { ...c, verdict: Verdict.VOID });
+      return;
+    }
+    this.state.saveCase(ctx, { ...c, phase: CasePhase.DRAWING, redraws: c.redraws + 1 });
+    this.state.caseDraws.push(ctx, ctx.block.height + 1n, c.id);
+  }
+
+  /** What the sender would win by a higher layer, if the verdict went against him. */
+  private losingSide(ctx: QueryContext, c: Case, address: string): Pick<Bond, 'side' | 'claimedHash'> | undefined {
+    const other = c.verdict === Verdict.VALID ? Verdict.INVALID : Verdict.VALID;
+    const sides = c.bonds.filter((b) => b.address === address).map((b) => b.side);
+    if (address === c.opener) sides.push(Verdict.INVALID);
+    if (c.origin !== CaseOrigin.UNEQUAL_REVEALS && c.accused.includes(address)) sides.push(Verdict.VALID);
+    const own = this.state.subjectDuties(ctx, c).find((d) => d.verifier === address && d.status === DutyStatus.REVEALED);
+    if (own !== undefined) {
+      const quality = judgeReport(own, c);
+      if (quality === 'lazy') return { side: Verdict.UNSPECIFIED, claimedHash: own.reportDigest };
+      if (quality === 'false') sides.push(other);
+    }
+    if (c.origin === CaseOrigin.UNEQUAL_REVEALS) {
+      const window = this.keepers.training.state.window(ctx, c.windowId);
+      const records = window === undefined ? [] : this.keepers.aggregation.records(ctx, window);
+      const hash = records.find((r) => r.proposer === address)?.result?.resultHash;
+      if (hash !== undefined && !equalBytes(hash, c.verdictHash)) {
+        sides.push(equalBytes(hash, c.disputedHash) ? Verdict.VALID : Verdict.INVALID);
+      }
+    }
+    return sides.includes(other) ? { side: other, claimedHash: new Uint8Array() } : undefined;
+  }
+
+  escalate(ctx: Context, caseId: bigint, address: string, amount: bigint): void {
+    const c = this.state.case(ctx, caseId);
+    if (c === undefined) throw challengeError('UNKNOWN_CASE', `case ${caseId} does not exist`);
+    if (c.phase !== CasePhase.DECIDED || ctx.block.height > c.escalateUntil) {
+      throw challengeError('CASE_NOT_OPEN', `expected case ${caseId} to be decided and open to escalation, it is ${CasePhase[c.phase].toLowerCase()}`);
+    }
+    const side = this.losingSide(ctx, c, address);
+    if (side === undefined) throw challengeError('NOT_A_LOSER', `case ${caseId} was not decided against ${address}`);
+    if (c.layer === CaseLayer.APPEAL) throw challengeError('NO_HIGHER_LAYER', `case ${caseId} was decided on appeal`);
+    this.takeBond(ctx, address, amount);
+    const layer = c.layer === CaseLayer.TWO ? CaseLayer.THREE : CaseLayer.APPEAL;
+    const bond: Bond = { address, amount: amount.toString(), ...side };
+    this.addBond(ctx, c, bond, { phase: CasePhase.DRAWING, layer, redraws: 0 });
+    this.state.caseDraws.push(ctx, ctx.block.height + 1n, c.id);
+    ctx.emit({ type: 'case_escalated', attributes: { case_id: c.id.toString(), layer: CaseLayer[layer].toLowerCase(), address } });
+  }
+
+  endBlock(ctx: Context): void {
+    for (const id of this.state.caseDeadlines.drain(ctx, ctx.block.height)) {
+      const c = this.state.case(ctx, id);
+      if (c?.phase === CasePhase.DECIDED && c.escalateUntil <= ctx.block.height) this.close(ctx, c);
+    }
+  }
+
+  private close(ctx: Context, c: Case): void {
+    const closed: Case = { ...c, phase: CasePhase.CLOSED, closedHeight: ctx.block.height };
+    const isVoid = closed.verdict === Verdict.VOID;
+    this.state.closeCase(ctx, closed, !isVoid);
+    ctx.emit({ type: 'case_closed', attributes: { case_id: c.id.toString(), verdict: Verdict[closed.verdict].toLowerCase() } });
+    if (!isVoid) {
+      for (const report of this.state.subjectDuties(ctx, closed)) this.judge(ctx, report, closed);
+    }
+    this.settleBonds(ctx, closed);
+    for (const duty of this.state.subjectDuties(ctx, closed)) {
+      if (duty.caseId === closed.id) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
+    }
+    this.applyVerdict(ctx, closed);
+    const parties = this.parties(closed);
+    for (const party of parties) this.keepers.nodes.unfreeze(ctx, party);
+    this.listener.caseClosed(ctx, parties);
+  }
+
+  /** Slashes a report that the final verdict shows to be false or lazy, once. */
+  judge(ctx: Context, report: Duty, final: Case): void {
+    if (report.status !== DutyStatus.REVEALED || report.punished) return;
+    const quality = judgeReport(report, final);
+    if (quality === 'right') return;
+    const params = this.state.params(ctx);
+    const accusesWrongly = quality === 'false' && final.verdict === Verdict.VALID;
+    this.state.saveDuty(ctx, { ...report, punished: true });
+    this.keepers.nodes.slash(ctx, {
+      part: Part.VERIFIER,
+      address: report.verifier,
+      bps: quality === 'lazy' ? params.lazySlashBps : params.falseVerdictSlashBps,
+      reason: quality === 'lazy' ? 'lazy_report' : 'false_report',
+      windowId: report.windowId,
+      caseId: final.id,
+      bountyTo: accusesWrongly ? final.accused[0] : undefined,
+      proven: true,
+    });
+  }
+
+  /** Winners and void cases get their bonds back; a lost one is half burned, half the other party's. */
+  private settleBonds(ctx: Context, c: Case): void {
+    for (const bond of c.bonds) {
+      const amount = BigInt(bond.amount);
+      if (amount === 0n) continue;
+      if (c.verdict === Verdict.VOID || bondWins(bond, c)) {
+        this.keepers.bank.send(ctx, this.escrowAddress, bond.address, amount);
+        continue;
+      }
+      const other = bond.side === Verdict.INVALID ? c.accused[0] : c.opener;
+      const compensation = other === undefined || other === '' || other === bond.address ? 0n : amount / 2n;
+      if (other !== undefined && compensation > 0n) this.keepers.bank.send(ctx, this.escrowAddress, other, compensation);
+      this.keepers.bank.burn(ctx, this.escrowAddress, amount - compensation);
+      ctx.emit({ type: 'bond_lost', attributes: { case_id: c.id.toString(), address: bond.address, amount: bond.amount } });
+    }
+  }
+
+  /** Who named the right hash first; naming any other earns nothing, so a friend cannot shield a cheater for half the slash. */
+  private bountyFor(c: Case): string | undefined {
+    const right = (b: Bond) => b.side === Verdict.INVALID && (c.verdictHash.length === 0 || equalBytes(b.claimedHash, c.verdictHash));
+    return c.bonds.find(right)?.address;
+  }
+
+  private applyVerdict(ctx: Context, c: Case): void {
+    if (c.origin === CaseOrigin.UNEQUAL_REVEALS) {
+      const truth = c.verdict === Verdict.VOID ? undefined : c.verdictHash;
+      if (truth !== undefined) {
+        this.keepers.aggregation.punishWrong(ctx, c.windowId, (hash) => !equalBytes(hash, truth), c.id, undefined);
+      }
+      this.keepers.aggregation.resolveDispute(ctx, c.windowId, truth);
+      return;
+    }
+    if (c.verdict !== Verdict.INVALID) return;
+    if (c.subjectKind === SubjectKind.GRADIENT) {
+      this.condemnGradient(ctx, c);
+      return;
+    }
+    const truth = c.verdictHash;
+    const isWrong = (hash: Uint8Array): boolean => (truth.length > 0 ? !equalBytes(hash, truth) : equalBytes(hash, c.disputedHash));
+    this.keepers.aggregation.punishWrong(ctx, c.windowId, isWrong, c.id, this.bountyFor(c));
+    this.keepers.aggregation.revert(ctx, c.windowId);
+  }
+
+  private condemnGradient(ctx: Context, c: Case): void {
+    const gradient = this.keepers.training.state.gradient(ctx, c.subjectId);
+    if (gradient === undefined || gradient.status === GradientStatus.SLASHED) return;
+    this.keepers.training.state.saveGradient(ctx, { ...gradient, status: GradientStatus.SLASHED });
+    this.keepers.nodes.slash(ctx, {
+      part: Part.MINER,
+      address: gradient.miner,
+      bps: this.state.params(ctx).wrongGradientSlashBps,
+      reason: 'wrong_gradient',
+      windowId: gradient.windowId,
+      caseId: c.id,
+      bountyTo: this.bountyFor(c),
+      proven: true,
+    });
+    ctx.emit({
+      type: 'gradient_condemned',
+      attributes: { gradient_id: gradient.id.toString(), miner: gradient.miner, right_hash: toHex(c.verdictHash) },
+    });
+    this.listener.minerCondemned(ctx, gradient.miner);
+  }
+
+  /** Only a case against an aggregation holds a window back. */
+  holdsBack(ctx: QueryContext, window: TrainingWindow): boolean {
+    return (
+      window.outcome === WindowOutcome.ACCEPTED &&
+      this.state.openCaseOn(ctx, { subjectKind: SubjectKind.AGGREGATION, subjectId: window.id }) !== undefined
+    );
+  }
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+import { InvalidInputError } from '../../../protocol/errors.js';
+import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
+import type { Context } from '../../module.js';
+import { addressField, amountField, bpsField, positiveUint32Field, positiveUint64Field, uint64Field } from '../genesis-fields.js';
+import { parseGenesis } from '../genesis.js';
+import { newRegistration, type Bank, type NodeKeeper } from './keeper.js';
+
+const PARTS = { PART_MINER: Part.MINER, PART_PROPOSER: Part.PROPOSER, PART_VERIFIER: Part.VERIFIER } as const;
+
+const schema = z.strictObject({
+  params: z.strictObject({
+    minStakeMiner: amountField,
+    minStakeProposer: amountField,
+    minStakeVerifier: amountField,
+    epochBlocks: positiveUint64Field,
+    unbondingBlocks: uint64Field,
+    unbondingSeconds: uint64Field,
+    maxMissedInARow: positiveUint32Field,
+    bountyBps: bpsField.max(5000, 'at most half of a slash may be a bounty (5000)'),
+  }),
+  registrations: z
+    .array(
+      z.strictObject({
+        address: addressField,
+        part: z.enum(['PART_MINER', 'PART_PROPOSER', 'PART_VERIFIER']),
+        stake: amountField,
+        payoutAddress: addressField.optional(),
+      }),
+    )
+    .max(100_000),
+});
+
+/** Genesis registrations count at once; their stakes must lie in the escrow account already. */
+export function initNodeGenesis(ctx: Context, keeper: NodeKeeper, bank: Bank, state: unknown): void {
+  const genesis = parseGenesis('node', schema, state);
+  keeper.setParams(ctx, genesis.params);
+  let escrow = 0n;
+  for (const [i, r] of genesis.registrations.entries()) {
+    const part = PARTS[r.part];
+    const at = `genesis: app_state.node.registrations.${i}`;
+    if (keeper.registration(ctx, part, r.address) !== undefined) throw new InvalidInputError(`${at}: ${r.address} stands twice for ${r.part}`);
+    const stake = BigInt(r.stake);
+    const min = keeper.minStake(ctx, part);
+    if (stake < min) throw new InvalidInputError(`${at}.stake: expected at least ${min} uremes, got ${stake}`);
+    escrow += stake;
+    keeper.addGenesis(ctx, newRegistration(part, r.address, stake, r.payoutAddress ?? '', 0n, 0n));
+  }
+  const held = bank.balance(ctx, keeper.escrowAddress);
+  if (held !== escrow) {
+    throw new InvalidInputError(
+      `genesis: app_state.bank.balances: expected ${escrow} uremes for the stake escrow ${keeper.escrowAddress}, got ${held}`,
+      'give the escrow account exactly the sum of all genesis stakes',
+    );
+  }
+}

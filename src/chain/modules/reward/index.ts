@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+import { InvalidInputError } from '../../../protocol/errors.js';
+import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
+import type { ChallengeParams, RewardParams } from '../../../protocol/gen/remes/remes/v1/params.js';
+import {
+  QueryGetEmissionRequest,
+  QueryGetEmissionResponse,
+  QueryGetRewardsRequest,
+  QueryGetRewardsResponse,
+  QueryGetWindowRewardsRequest,
+  QueryGetWindowRewardsResponse,
+} from '../../../protocol/gen/remes/remes/v1/query.js';
+import { BASIS_POINTS } from '../../../protocol/params.js';
+import { defineQuery, type Context, type Module, type QueryContext } from '../../module.js';
+import { amountField, bpsField, positiveUint64Field } from '../genesis-fields.js';
+import { parseGenesis } from '../genesis.js';
+import { paginate } from '../query-kit.js';
+import type { RewardKeeper } from './keeper.js';
+
+export { RewardKeeper } from './keeper.js';
+
+/** What the check of the economics needs to see. */
+export interface Economics {
+  minStake(ctx: QueryContext, part: Part): bigint;
+  challengeParams(ctx: QueryContext): ChallengeParams;
+}
+
+const schema = z.strictObject({
+  params: z
+    .strictObject({
+      minerBase: amountField,
+      minerShareBps: bpsField,
+      proposerShareBps: bpsField,
+      auditorShareBps: bpsField,
+      firstYearEmission: amountField,
+      yearlyDecayBps: bpsField,
+      miningAllocation: amountField,
+      supplyCap: amountField,
+      nominalBlockMs: positiveUint64Field,
+    })
+    .refine((p) => p.minerShareBps + p.proposerShareBps + p.auditorShareBps <= 10_000, {
+      path: ['minerShareBps'],
+      error: 'expected the three shares to be at most 10000 together',
+    }),
+});
+
+/**
+ * Refuses parameters under which cheating pays: what a wrong gradient costs at the lowest audit probability must exceed
+ * what it earns when it is not audited. p · slash > (1 − p) · largest face value.
+ */
+export function checkEconomics(minStake: bigint, challenge: ChallengeParams, reward: RewardParams): void {
+  const p = BigInt(challenge.auditFloorBps);
+  const slash = (minStake * BigInt(challenge.wrongGradientSlashBps)) / BASIS_POINTS;
+  const largestFace = 2n * BigInt(reward.minerBase);
+  if (p * slash > (BASIS_POINTS - p) * largestFace) return;
+  throw new InvalidInputError(
+    `genesis: cheating would pay: expected auditFloorBps × slash (${p} × ${slash}) above ` +
+      `(10000 − auditFloorBps) × largest reward (${BASIS_POINTS - p} × ${largestFace})`,
+    'raise node.minStakeMiner, challenge.auditFloorBps or challenge.wrongGradientSlashBps, or lower reward.minerBase',
+  );
+}
+
+function initGenesis(ctx: Context, keeper: RewardKeeper, economics: Economics, state: unknown): void {
+  const { params } = parseGenesis('reward', schema, state);
+  checkEconomics(economics.minStake(ctx, Part.MINER), economics.challengeParams(ctx), params);
+  keeper.setParams(ctx, params);
+}
+
+export function rewardModule(keeper: RewardKeeper, economics: Economics): Module {
+  return {
+    name: 'reward',
+    messages: [],
+    queries: [
+      defineQuery({
+        path: '/remes.remes.v1.Query/GetRewards',
+        request: QueryGetRewardsRequest,
+        response: QueryGetRewardsResponse,
+        handle: (ctx, q) => {
+          const { items, pagination } = paginate(q.pagination, keeper.recordCountOf(ctx, q.address), (i) => keeper.recordOf(ctx, q.address, i));
+          return { rewards: items, pagination };
+        },
+      }),
+      defineQuery({
+        path: '/remes.remes.v1.Query/GetWindowRewards',
+        request: QueryGetWindowRewardsRequest,
+        response: QueryGetWindowRewardsResponse,
+        handle: (ctx, q) => ({ rewards: keeper.windowRecords(ctx, q.windowId) }),
+      }),
+      defineQuery({
+        path: '/remes.remes.v1.Query/GetEmission',
+        request: QueryGetEmissionRequest,
+        response: QueryGetEmissionResponse,
+        handle: (ctx) => ({ emission: { minted: keeper.minted(ctx).toString() } }),
+      }),
+    ],
+    initGenesis: (ctx, state) => initGenesis(ctx, keeper, economics, state),
+    endBlock: (ctx) => keeper.endBlock(ctx),
+  };
+}
