@@ -48,7 +48,7 @@ describe('parseCid', () => {
 
   it('never throws anything but InvalidInputError', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz234567') }).map((s) => `b${s}`)), (text) => {
+      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^b[a-z2-7]*$/)), (text) => {
         try {
           expect(parseCid(text).toString()).toBe(text);
         } catch (cause) {
@@ -68,7 +68,7 @@ describe('cidOfBytes', () => {
   it('gives texts that parseCid reads back, for any bytes and both codecs', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(RAW_CODEC, DAG_PB_CODEC), (bytes, codec) => {
-        const cid = blockCid(codec as typeof RAW_CODEC, bytes);
+        const cid = blockCid(codec, bytes);
         expect(parseCid(cid.toString()).equals(cid)).toBe(true);
       }),
     );
