@@ -5,7 +5,6 @@ import { AUTH_STORE } from './keys.js';
 import { authQueries } from './queries.js';
 
 export { type Account, AccountKeeper } from './keeper.js';
-export { DEFAULT_AUTH_PARAMS } from './genesis.js';
 export { SECP256K1_TYPE_URL, TX_SIG_LIMIT } from './queries.js';
 
 export function createAuthModule(keeper: AccountKeeper): Module {

@@ -21,7 +21,7 @@ import {
   QueryTotalSupplyResponse,
 } from '../../../protocol/gen/cosmos/bank/v1beta1/query.js';
 import { type QueryContext, type QueryHandler, defineQuery } from '../../module.js';
-import { sdkError } from '../sdk-errors.js';
+import { notFound } from '../query-kit.js';
 import type { BankKeeper } from './keeper.js';
 
 const METADATA: Metadata = {
@@ -39,7 +39,7 @@ const METADATA: Metadata = {
 };
 
 /** One coin at most: there is never another page. */
-const page = (list: readonly unknown[]) => ({ nextKey: Buffer.alloc(0), total: BigInt(list.length) });
+const page = (list: readonly unknown[]) => ({ nextKey: new Uint8Array(), total: BigInt(list.length) });
 
 export function bankQueries(keeper: BankKeeper): readonly QueryHandler[] {
   const balancesOf = (ctx: QueryContext, address: string): Coin[] => coins(keeper.balance(ctx, address));
@@ -106,7 +106,7 @@ export function bankQueries(keeper: BankKeeper): readonly QueryHandler[] {
       response: QueryDenomMetadataResponse,
       handle: (_ctx, { denom }) => {
         requireDenom(denom);
-        if (denom !== DENOM) throw sdkError('NOT_FOUND', `client metadata for denom ${denom.slice(0, 80)}`);
+        if (denom !== DENOM) throw notFound(`metadata of denom ${denom.slice(0, 80)}`);
         return { metadata: METADATA };
       },
     }),
