@@ -5,7 +5,20 @@ import { parseCid } from '../../protocol/cid.js';
 import { parseAmount } from '../../protocol/coins.js';
 import { R3mesError } from '../../protocol/errors.js';
 
-/** Schemas of genesis fields; JSON has no 64-bit integers, so those come as decimal text, as protobuf's JSON has them. */
+/** Fields of genesis as protobuf's JSON writes them: snake case, 64-bit integers as text, bytes in base64. */
+
+type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
+type CamelKeys<T> = { [K in keyof T as K extends string ? CamelCase<K> : K]: T[K] };
+
+function camelKeys<T extends object>(value: T): CamelKeys<T> {
+  const renamed = Object.entries(value).map(([key, item]) => [key.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase()), item as unknown]);
+  return Object.fromEntries(renamed) as CamelKeys<T>;
+}
+
+/** An object of exactly these fields, named in snake case in JSON and in camel case in code. */
+export function message<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape).transform((value) => camelKeys(value));
+}
 
 function viaParser<T>(parse: (text: string) => T): z.ZodType<string, string> {
   return z.string().superRefine((text, ctx) => {
@@ -20,11 +33,14 @@ function viaParser<T>(parse: (text: string) => T): z.ZodType<string, string> {
 
 export const addressField = viaParser(parseAddress);
 export const amountField = viaParser(parseAmount);
+/** Content address in the one form that the chain takes. */
+export const cidField = viaParser(parseCid);
 
 const U64_MAX = (1n << 64n) - 1n;
 
 export const uint64Field = z
-  .union([z.string().regex(/^[0-9]{1,20}$/, 'expected an unsigned integer as text'), z.int().nonnegative()])
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,19})$/, 'expected an unsigned integer as text')
   .transform((value) => BigInt(value))
   .refine((value) => value <= U64_MAX, 'expected an unsigned 64-bit integer');
 export const positiveUint64Field = uint64Field.refine((value) => value > 0n, 'expected an integer above 0');
@@ -32,13 +48,9 @@ export const uint32Field = z.int().min(0).max(0xffffffff);
 export const positiveUint32Field = z.int().min(1).max(0xffffffff);
 export const bpsField = z.int().min(0).max(10_000);
 
-/** Bytes in base64, as protobuf's JSON has them. */
 export function bytesField(length: number): z.ZodType<Uint8Array, string> {
   return z
     .base64()
     .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
     .refine((bytes) => bytes.length === length, `expected ${length} bytes`);
 }
-
-/** Content address in the one form that the chain takes. */
-export const cidField = viaParser(parseCid);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { QueryGetAggregationRequest, QueryGetAggregationResponse } from '../../../protocol/gen/remes/remes/v1/query.js';
 import { defineQuery, type Module } from '../../module.js';
-import { bpsField, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';
+import { bpsField, message, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import { notFound } from '../query-kit.js';
 import type { AggregationKeeper } from './keeper.js';
@@ -10,14 +10,14 @@ import { aggregationMessages } from './messages.js';
 
 export { AggregationKeeper } from './keeper.js';
 
-const schema = z.strictObject({
-  params: z.strictObject({
-    attestingBlocks: positiveUint64Field,
-    committingBlocks: positiveUint64Field,
-    revealingBlocks: positiveUint64Field,
-    proposersPerWindow: positiveUint32Field.max(100),
-    missingSlashBps: bpsField,
-    fraudSlashBps: bpsField,
+const schema = message({
+  params: message({
+    attesting_blocks: positiveUint64Field,
+    committing_blocks: positiveUint64Field,
+    revealing_blocks: positiveUint64Field,
+    proposers_per_window: positiveUint32Field.max(100),
+    missing_slash_bps: bpsField,
+    fraud_slash_bps: bpsField,
   }),
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { Module } from '../../module.js';
-import { amountField, bpsField, positiveUint32Field, positiveUint64Field, uint32Field } from '../genesis-fields.js';
+import { amountField, bpsField, message, positiveUint32Field, positiveUint64Field, uint32Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import type { ChallengeKeeper } from './keeper.js';
 import { challengeMessages } from './messages.js';
@@ -11,39 +11,38 @@ export { ChallengeKeeper } from './keeper.js';
 
 const oddField = positiveUint32Field.refine((n) => n % 2 === 1, 'expected an odd number');
 
-const schema = z.strictObject({
-  params: z
-    .strictObject({
-      challengeBlocks: positiveUint64Field,
-      reportMarginBlocks: positiveUint64Field,
-      reportRevealBlocks: positiveUint64Field,
-      bond: amountField,
-      layer2Blocks: positiveUint64Field,
-      layer3Blocks: positiveUint64Field,
-      appealBlocks: positiveUint64Field,
-      escalationBlocks: positiveUint64Field,
-      redrawBlocks: positiveUint64Field,
-      panelSize: oddField,
-      appealPanelSize: oddField,
-      auditBps: bpsField,
-      auditFloorBps: bpsField,
-      doubleAuditBps: bpsField,
-      probationJobs: uint32Field,
-      wrongGradientSlashBps: bpsField,
-      falseVerdictSlashBps: bpsField,
-      lazySlashBps: bpsField,
-      silenceSlashBps: bpsField,
-    })
+const schema = message({
+  params: message({
+    challenge_blocks: positiveUint64Field,
+    report_margin_blocks: positiveUint64Field,
+    report_reveal_blocks: positiveUint64Field,
+    bond: amountField,
+    layer2_blocks: positiveUint64Field,
+    layer3_blocks: positiveUint64Field,
+    appeal_blocks: positiveUint64Field,
+    escalation_blocks: positiveUint64Field,
+    redraw_blocks: positiveUint64Field,
+    panel_size: oddField,
+    appeal_panel_size: oddField,
+    audit_bps: bpsField,
+    audit_floor_bps: bpsField,
+    double_audit_bps: bpsField,
+    probation_jobs: uint32Field,
+    wrong_gradient_slash_bps: bpsField,
+    false_verdict_slash_bps: bpsField,
+    lazy_slash_bps: bpsField,
+    silence_slash_bps: bpsField,
+  })
     .refine((p) => p.reportRevealBlocks < p.reportMarginBlocks, {
-      path: ['reportRevealBlocks'],
+      path: ['report_reveal_blocks'],
       error: 'expected less than reportMarginBlocks: reveals must end before the challenge phase does',
     })
     .refine((p) => p.reportMarginBlocks < p.challengeBlocks, {
-      path: ['reportMarginBlocks'],
+      path: ['report_margin_blocks'],
       error: 'expected less than challengeBlocks',
     })
     .refine((p) => [p.layer2Blocks, p.layer3Blocks, p.appealBlocks].every((blocks) => blocks > p.reportRevealBlocks), {
-      path: ['reportRevealBlocks'],
+      path: ['report_reveal_blocks'],
       error: 'expected less than layer2Blocks, layer3Blocks and appealBlocks',
     }),
 });

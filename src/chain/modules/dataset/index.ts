@@ -8,23 +8,23 @@ import {
   QueryGetDatasetsResponse,
 } from '../../../protocol/gen/remes/remes/v1/query.js';
 import { defineQuery, type Module } from '../../module.js';
-import { cidField, positiveUint32Field } from '../genesis-fields.js';
+import { cidField, message, positiveUint32Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import { notFound, paginate } from '../query-kit.js';
 import type { DatasetKeeper } from './keeper.js';
 
 export { DatasetKeeper } from './keeper.js';
 
-const schema = z.strictObject({
+const schema = message({
   datasets: z
     .array(
-      z.strictObject({
+      message({
         name: z.string().min(1).max(100),
-        manifestCid: cidField,
-        tokenizerCid: cidField,
-        chunkTokens: positiveUint32Field,
-        trainingChunks: positiveUint32Field,
-        heldOutChunks: positiveUint32Field,
+        manifest_cid: cidField,
+        tokenizer_cid: cidField,
+        chunk_tokens: positiveUint32Field,
+        training_chunks: positiveUint32Field,
+        held_out_chunks: positiveUint32Field,
       }),
     )
     .max(100),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Model } from '../../../protocol/gen/remes/remes/v1/model.js';
 import { QueryGetModelParamsRequest, QueryGetModelParamsResponse } from '../../../protocol/gen/remes/remes/v1/query.js';
 import { defineQuery, type Context, type Module } from '../../module.js';
-import { cidField, positiveUint32Field, positiveUint64Field, uint32Field, uint64Field } from '../genesis-fields.js';
+import { cidField, message, positiveUint32Field, positiveUint64Field, uint32Field, uint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import { notFound } from '../query-kit.js';
 import type { ModelKeeper } from './keeper.js';
@@ -23,31 +23,31 @@ const targetsField = z
     `expected targets without repetition in the order ${LORA_TARGETS.join(', ')}`,
   );
 
-const schema = z.strictObject({
+const schema = message({
   models: z
     .array(
-      z.strictObject({
+      message({
         id: positiveUint64Field,
         name: z.string().min(1).max(100),
-        backboneCid: cidField,
-        tokenizerCid: cidField,
-        sequenceLength: positiveUint32Field,
-        arithmeticVersion: positiveUint32Field,
-        vocabSize: positiveUint32Field,
-        layerCount: positiveUint32Field,
-        lora: z.strictObject({ rank: positiveUint32Field.max(MAX_RANK), alpha: positiveUint32Field, targets: targetsField }),
-        optimizer: z.strictObject({
-          learningRateBits: uint32Field,
-          beta1Bits: uint32Field,
-          beta2Bits: uint32Field,
-          epsilonBits: uint32Field,
-          weightDecayBits: uint32Field,
-          clipNormBits: positiveUint32Field,
+        backbone_cid: cidField,
+        tokenizer_cid: cidField,
+        sequence_length: positiveUint32Field,
+        arithmetic_version: positiveUint32Field,
+        vocab_size: positiveUint32Field,
+        layer_count: positiveUint32Field,
+        lora: message({ rank: positiveUint32Field.max(MAX_RANK), alpha: positiveUint32Field, targets: targetsField }),
+        optimizer: message({
+          learning_rate_bits: uint32Field,
+          beta1_bits: uint32Field,
+          beta2_bits: uint32Field,
+          epsilon_bits: uint32Field,
+          weight_decay_bits: uint32Field,
+          clip_norm_bits: positiveUint32Field,
         }),
-        adapterParameters: positiveUint64Field,
-        fullParameters: positiveUint64Field,
-        adapterCid: cidField,
-        optimizerCid: z.union([z.literal(''), cidField]).default(''),
+        adapter_parameters: positiveUint64Field,
+        full_parameters: positiveUint64Field,
+        adapter_cid: cidField,
+        optimizer_cid: z.union([z.literal(''), cidField]).default(''),
         step: uint64Field.default(0n),
         version: uint64Field.default(0n),
       }),

@@ -3,30 +3,30 @@ import { z } from 'zod';
 import { InvalidInputError } from '../../../protocol/errors.js';
 import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
 import type { Context } from '../../module.js';
-import { addressField, amountField, bpsField, positiveUint32Field, positiveUint64Field, uint64Field } from '../genesis-fields.js';
+import { addressField, amountField, bpsField, message, positiveUint32Field, positiveUint64Field, uint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import { newRegistration, type Bank, type NodeKeeper } from './keeper.js';
 
 const PARTS = { PART_MINER: Part.MINER, PART_PROPOSER: Part.PROPOSER, PART_VERIFIER: Part.VERIFIER } as const;
 
-const schema = z.strictObject({
-  params: z.strictObject({
-    minStakeMiner: amountField,
-    minStakeProposer: amountField,
-    minStakeVerifier: amountField,
-    epochBlocks: positiveUint64Field,
-    unbondingBlocks: uint64Field,
-    unbondingSeconds: uint64Field,
-    maxMissedInARow: positiveUint32Field,
-    bountyBps: bpsField.max(5000, 'at most half of a slash may be a bounty (5000)'),
+const schema = message({
+  params: message({
+    min_stake_miner: amountField,
+    min_stake_proposer: amountField,
+    min_stake_verifier: amountField,
+    epoch_blocks: positiveUint64Field,
+    unbonding_blocks: uint64Field,
+    unbonding_seconds: uint64Field,
+    max_missed_in_a_row: positiveUint32Field,
+    bounty_bps: bpsField.max(5000, 'at most half of a slash may be a bounty (5000)'),
   }),
   registrations: z
     .array(
-      z.strictObject({
+      message({
         address: addressField,
         part: z.enum(['PART_MINER', 'PART_PROPOSER', 'PART_VERIFIER']),
         stake: amountField,
-        payoutAddress: addressField.optional(),
+        payout_address: addressField.optional(),
       }),
     )
     .max(100_000),

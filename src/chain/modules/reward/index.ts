@@ -13,7 +13,7 @@ import {
 } from '../../../protocol/gen/remes/remes/v1/query.js';
 import { BASIS_POINTS } from '../../../protocol/params.js';
 import { defineQuery, type Context, type Module, type QueryContext } from '../../module.js';
-import { amountField, bpsField, positiveUint64Field } from '../genesis-fields.js';
+import { amountField, bpsField, message, positiveUint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import { paginate } from '../query-kit.js';
 import type { RewardKeeper } from './keeper.js';
@@ -26,21 +26,20 @@ export interface Economics {
   challengeParams(ctx: QueryContext): ChallengeParams;
 }
 
-const schema = z.strictObject({
-  params: z
-    .strictObject({
-      minerBase: amountField,
-      minerShareBps: bpsField,
-      proposerShareBps: bpsField,
-      auditorShareBps: bpsField,
-      firstYearEmission: amountField,
-      yearlyDecayBps: bpsField,
-      miningAllocation: amountField,
-      supplyCap: amountField,
-      nominalBlockMs: positiveUint64Field,
-    })
+const schema = message({
+  params: message({
+    miner_base: amountField,
+    miner_share_bps: bpsField,
+    proposer_share_bps: bpsField,
+    auditor_share_bps: bpsField,
+    first_year_emission: amountField,
+    yearly_decay_bps: bpsField,
+    mining_allocation: amountField,
+    supply_cap: amountField,
+    nominal_block_ms: positiveUint64Field,
+  })
     .refine((p) => p.minerShareBps + p.proposerShareBps + p.auditorShareBps <= 10_000, {
-      path: ['minerShareBps'],
+      path: ['miner_share_bps'],
       error: 'expected the three shares to be at most 10000 together',
     }),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { Context, Module } from '../../module.js';
-import { bytesField, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';
+import { bytesField, message, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import type { TrainingKeeper } from './keeper.js';
 import { trainingMessages } from './messages.js';
@@ -10,15 +10,15 @@ import { trainingQueries } from './queries.js';
 export { beaconTx } from './beacon.js';
 export { TrainingKeeper } from './keeper.js';
 
-const schema = z.strictObject({
-  params: z.strictObject({
-    collectingBlocks: positiveUint64Field,
-    chunksPerJob: positiveUint32Field,
-    maxGradientsPerBlock: positiveUint32Field.max(10_000),
-    maxPayloadBytes: positiveUint64Field,
+const schema = message({
+  params: message({
+    collecting_blocks: positiveUint64Field,
+    chunks_per_job: positiveUint32Field,
+    max_gradients_per_block: positiveUint32Field.max(10_000),
+    max_payload_bytes: positiveUint64Field,
   }),
   beacon: bytesField(32),
-  beaconKeys: z.array(z.strictObject({ consensusAddress: bytesField(20), vrfPublicKey: bytesField(32) })).max(1000),
+  beacon_keys: z.array(message({ consensus_address: bytesField(20), vrf_public_key: bytesField(32) })).max(1000),
 });
 
 function initGenesis(ctx: Context, keeper: TrainingKeeper, state: unknown): void {
