@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { profile } from '../../../protocol/params.js';
 import type { Context } from '../../module.js';
-import { addressField, uint64Field } from '../genesis-fields.js';
+import { addressField, message, uint64Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import type { AccountKeeper } from './keeper.js';
 
@@ -11,16 +11,14 @@ const atMost = (max: bigint) => uint64Field.refine((value) => value <= max, `exp
 
 const MIN_TX_BYTES = 1024n;
 
-const authGenesis = z.strictObject({
-  params: z
-    .strictObject({
-      maxMemoCharacters: atMost(65_536n),
-      txSizeCostPerByte: atMost(1_000_000n),
-      sigVerifyCostSecp256k1: atMost(1_000_000_000n),
-      minGasPriceMicro: atMost(1_000_000_000_000n),
-      maxTxBytes: atMost(16_777_216n).refine((value) => value >= MIN_TX_BYTES, `expected at least ${MIN_TX_BYTES}`),
-    })
-    .optional(),
+const authGenesis = message({
+  params: message({
+    max_memo_characters: atMost(65_536n),
+    tx_size_cost_per_byte: atMost(1_000_000n),
+    sig_verify_cost_secp256k1: atMost(1_000_000_000n),
+    min_gas_price_micro: atMost(1_000_000_000_000n),
+    max_tx_bytes: atMost(16_777_216n).refine((value) => value >= MIN_TX_BYTES, `expected at least ${MIN_TX_BYTES}`),
+  }).optional(),
   /** Accounts that exist from the start without coins; those with balances need no mention. */
   accounts: z.array(addressField).optional(),
 });
