@@ -7,7 +7,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { equalBytes } from '../../protocol/bytes.js';
 import { ExecTxResult } from '../../protocol/gen/tendermint/abci/types.js';
 import { Timestamp } from '../../protocol/gen/google/protobuf/timestamp.js';
-import { Block } from '../../protocol/gen/tendermint/types/block.js';
+import type { Block } from '../../protocol/gen/tendermint/types/block.js';
 import { type ConsensusParams, HashedParams } from '../../protocol/gen/tendermint/types/params.js';
 import {
   BlockID,

@@ -1,0 +1,1 @@
+export { type RpcOptions, RpcServer } from './server.js';
