@@ -213,7 +213,8 @@ export class BlockStore {
     if (length < 0 || new DataView(stored.buffer, stored.byteOffset).getUint32(length) !== checksum(at, stored.subarray(0, length))) {
       throw damaged(this.#directory, `the value of key ${Buffer.from(at).toString('hex')} does not match its checksum`);
     }
-    return stored.subarray(0, length);
+    // LevelDB gives Buffers, whose `slice` and equality are not those of the bytes that the rest of the code knows.
+    return new Uint8Array(stored.buffer, stored.byteOffset, length);
   }
 
   async #keys(gte: Uint8Array, lt: Uint8Array, options: { reverse?: boolean; limit: number }): Promise<Uint8Array[]> {

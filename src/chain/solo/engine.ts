@@ -158,7 +158,8 @@ export class SoloEngine {
   }
 
   /**
-   * Has a transaction checked and, if the application accepts it, keeps it for a block.
+   * Has a transaction checked and, if the application accepts it, keeps it for a block. One account's transactions must
+   * be given one after the other: each is checked on top of those before it.
    * @throws R3mesError TX_TOO_LARGE, TX_IN_CACHE, MEMPOOL_FULL, or NODE_STOPPED.
    */
   async broadcast(tx: Uint8Array): Promise<BroadcastResult> {
@@ -170,7 +171,9 @@ export class SoloEngine {
         if (this.store.txPosition(hash) !== undefined) {
           throw new R3mesError({ code: 'TX_IN_CACHE', message: 'tx already exists in cache' });
         }
+        this.#requireFits(BigInt(txSizeInBlock(tx)), maxDataBytes(this.#state.params), 'bytes');
         const response = await this.#calls.run(() => this.#app.checkTx({ tx, type: CheckTxType.NEW }));
+        if (response.code === 0) this.#requireFits(response.gasWanted, this.#state.params.block?.maxGas ?? -1n, 'gas');
         if (response.code === 0) this.mempool.admit({ tx, hash, gasWanted: response.gasWanted });
         return { hash, response };
       });
@@ -297,6 +300,12 @@ export class SoloEngine {
 
   #now(): Timestamp {
     return timeFromMs(BigInt((this.#options.nowMs ?? Date.now)()));
+  }
+
+  /** What no block can hold would wait for ever, and everything behind it. */
+  #requireFits(amount: bigint, limit: bigint, unit: string): void {
+    if (limit < 0n || amount <= limit) return;
+    throw new R3mesError({ code: 'TX_TOO_LARGE', message: `Tx too large. A block has room for ${limit} ${unit}, but it takes ${amount}` });
   }
 
   #requireRunning(): void {

@@ -15,7 +15,7 @@ import {
 import { ValidatorKey } from '../../../../src/chain/solo/validator-key.js';
 import { fromHex, toHex, utf8 } from '../../../../src/protocol/bytes.js';
 import { Block } from '../../../../src/protocol/gen/tendermint/types/block.js';
-import type { BlockID, Commit, Header } from '../../../../src/protocol/gen/tendermint/types/types.js';
+import type { BlockID, BlockIDFlag, Commit, Header } from '../../../../src/protocol/gen/tendermint/types/types.js';
 import { parseGenesisDoc } from '../../../../src/protocol/genesis-doc.js';
 import { parseRfc3339 } from '../../../../src/protocol/rfc3339.js';
 
@@ -42,7 +42,7 @@ interface JsonCommit {
   height: string;
   round: number;
   block_id: JsonBlockId;
-  signatures: { block_id_flag: number; validator_address: string; timestamp: string; signature: string }[];
+  signatures: { block_id_flag: BlockIDFlag; validator_address: string; timestamp: string; signature: string }[];
 }
 
 const recorded = JSON.parse(readFileSync('test/vectors/cometbft/blocks.json', 'utf8')) as Recorded;
