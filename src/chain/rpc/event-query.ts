@@ -68,7 +68,7 @@ function valueOf(operator: Token | undefined, token: Token | undefined): string 
   if (token?.kind === 'text' && comparesTexts) return token.text;
   if (token?.kind === 'word' && INTEGER.test(token.text) && operator?.text !== 'CONTAINS') return BigInt(token.text);
   if (token?.kind === 'word' && (token.text === 'TIME' || token.text === 'DATE')) throw syntax('a time, and times cannot be searched here');
-  throw syntax(comparesTexts ? `no 'text' or number after =${shown(token)}` : `no number to compare with${shown(token)}`);
+  throw syntax(comparesTexts ? `no ${operator.text === '=' ? "'text' or number" : "'text'"} after ${operator.text}${shown(token)}` : `no number to compare with${shown(token)}`);
 }
 
 /** Whether one of the values meets the condition. */

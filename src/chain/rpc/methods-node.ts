@@ -3,6 +3,7 @@ import { consensusParamsToJson, genesisDocToJson } from '../../protocol/genesis-
 import { COMET_VERSION } from '../solo/replay.js';
 import type { ReadyAnswer } from '../solo/sealing.js';
 import type { SoloEngine } from '../solo/engine.js';
+import type { Args } from './args.js';
 import { RpcError } from './jsonrpc.js';
 import type { Method } from './method.js';
 import { type Json, base64, hex, renderPubKey, renderTime } from './render.js';
@@ -54,7 +55,8 @@ function heightOrNext(engine: SoloEngine, asked: bigint | undefined): bigint {
   return height;
 }
 
-function roleOf(role: string | undefined): string {
+function roleOf(args: Args): string {
+  const role = args.text('role');
   if (role === undefined || role === '' || role.length > MAX_ROLE_CHARACTERS) {
     throw RpcError.invalidParams(`role: expected a name of 1 to ${MAX_ROLE_CHARACTERS} characters`);
   }
@@ -148,22 +150,29 @@ export const nodeMethods: Readonly<Record<string, Method>> = {
   r3mes_join: {
     params: ['role'],
     isControl: true,
-    handle: (args, { engine }) => renderReady(engine.roles.join(roleOf(args.text('role'))), engine),
+    handle: (args, { engine }) => {
+      const role = roleOf(args);
+      return renderReady(engine.roles.join(role), engine);
+    },
   },
 
   r3mes_leave: {
     params: ['role'],
     isControl: true,
-    handle: (args, { engine }) => renderReady(engine.roles.leave(roleOf(args.text('role'))), engine),
+    handle: (args, { engine }) => {
+      const role = roleOf(args);
+      return renderReady(engine.roles.leave(role), engine);
+    },
   },
 
   r3mes_ready: {
     params: ['role', 'height'],
     isControl: true,
     handle: (args, { engine }) => {
+      const role = roleOf(args);
       const height = args.int('height');
       if (height === undefined || height < 0n) throw RpcError.invalidParams('height: expected the height of the newest block that the role has seen');
-      return renderReady(engine.roles.ready(roleOf(args.text('role')), height), engine);
+      return renderReady(engine.roles.ready(role, height), engine);
     },
   },
 };

@@ -4,7 +4,6 @@
  */
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 
-import { equalBytes } from '../../protocol/bytes.js';
 import { ExecTxResult } from '../../protocol/gen/tendermint/abci/types.js';
 import { Timestamp } from '../../protocol/gen/google/protobuf/timestamp.js';
 import type { Block } from '../../protocol/gen/tendermint/types/block.js';
@@ -95,14 +94,6 @@ export function blockId(block: Block, encoded: Uint8Array): BlockID {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < encoded.length; at += PART_BYTES) parts.push(encoded.subarray(at, at + PART_BYTES));
   return { hash: headerHash(block.header), partSetHeader: { total: parts.length, hash: merkleRoot(parts) } };
-}
-
-export function equalBlockId(a: BlockID, b: BlockID): boolean {
-  return (
-    equalBytes(a.hash, b.hash) &&
-    a.partSetHeader?.total === b.partSetHeader?.total &&
-    equalBytes(a.partSetHeader?.hash ?? new Uint8Array(), b.partSetHeader?.hash ?? new Uint8Array())
-  );
 }
 
 /** What a validator signs to commit a block in round 0: CanonicalVote of type precommit, behind its length. */
