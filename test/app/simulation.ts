@@ -112,7 +112,7 @@ export interface SimulationOptions {
 
 interface Actor<T> {
   readonly account: TestAccount;
-  readonly act: T;
+  act: T;
 }
 
 export class Simulation {

@@ -20,7 +20,7 @@ export function message<S extends z.ZodRawShape>(shape: S) {
   return z.strictObject(shape).transform((value) => camelKeys(value));
 }
 
-function viaParser<T>(parse: (text: string) => T): z.ZodType<string, string> {
+function viaParser(parse: (text: string) => unknown): z.ZodType<string, string> {
   return z.string().superRefine((text, ctx) => {
     try {
       parse(text);

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 import { QueryGetAggregationRequest, QueryGetAggregationResponse } from '../../../protocol/gen/remes/remes/v1/query.js';
 import { defineQuery, type Module } from '../../module.js';
 import { bpsField, message, positiveUint32Field, positiveUint64Field } from '../genesis-fields.js';

@@ -7,7 +7,7 @@ import { GradientStatus, type StoredGradient } from '../../../protocol/gen/remes
 import { WindowOutcome, WindowPhase, type AggregationResult, type TrainingWindow } from '../../../protocol/gen/remes/remes/v1/training_window.js';
 import { drawSeed, sampleByStake, type Candidate } from '../../../protocol/sampling.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Table } from '../../store/collections.js';
+import { Table } from '../collections.js';
 
 /** What this module needs of the registry of nodes. */
 export interface Nodes {

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 import type { Module } from '../../module.js';
 import { amountField, bpsField, message, positiveUint32Field, positiveUint64Field, uint32Field } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';

@@ -1,7 +1,8 @@
-import { Case, Duty, DutyGroup, SubjectKind } from '../../../protocol/gen/remes/remes/v1/challenge.js';
+import type { SubjectKind } from '../../../protocol/gen/remes/remes/v1/challenge.js';
+import { Case, Duty, DutyGroup } from '../../../protocol/gen/remes/remes/v1/challenge.js';
 import { ChallengeParams } from '../../../protocol/gen/remes/remes/v1/params.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, HeightQueue, NumberList, Table, TextSet } from '../../store/collections.js';
+import { Counter, HeightQueue, NumberList, Table, TextSet } from '../collections.js';
 
 const STORE = 'challenge';
 const PLACES = {

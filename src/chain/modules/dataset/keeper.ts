@@ -1,6 +1,6 @@
 import { Dataset, DatasetStatus } from '../../../protocol/gen/remes/remes/v1/dataset.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, Table } from '../../store/collections.js';
+import { Counter, Table } from '../collections.js';
 
 const STORE = 'dataset';
 const PLACES = {

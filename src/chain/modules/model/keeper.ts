@@ -1,6 +1,6 @@
 import { Model } from '../../../protocol/gen/remes/remes/v1/model.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, Table } from '../../store/collections.js';
+import { Counter, Table } from '../collections.js';
 
 const STORE = 'model';
 const PLACES = {

@@ -8,7 +8,7 @@ import { NodeParams } from '../../../protocol/gen/remes/remes/v1/params.js';
 import { BASIS_POINTS } from '../../../protocol/params.js';
 import type { Candidate } from '../../../protocol/sampling.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, NumberList, Table, TextSet } from '../../store/collections.js';
+import { Counter, NumberList, Table, TextSet } from '../collections.js';
 import { nodeError } from './errors.js';
 
 /** What this module needs of the bank. */

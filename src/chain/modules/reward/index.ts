@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 import { InvalidInputError } from '../../../protocol/errors.js';
 import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
 import type { ChallengeParams, RewardParams } from '../../../protocol/gen/remes/remes/v1/params.js';

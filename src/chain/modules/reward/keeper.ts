@@ -8,7 +8,7 @@ import { WindowOutcome, WindowPhase, type TrainingWindow } from '../../../protoc
 import { BASIS_POINTS } from '../../../protocol/params.js';
 import { equalBytes } from '../../../protocol/bytes.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, NumberList, Table } from '../../store/collections.js';
+import { Counter, NumberList, Table } from '../collections.js';
 import { auditorFace, minerFace, minerQualityBps, proposerFace, shareOut, windowBudget } from './emission.js';
 
 export interface Bank {

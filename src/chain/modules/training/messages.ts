@@ -31,7 +31,8 @@ function checkForm(msg: MsgSubmitGradient): void {
   if ((msg.lossBits & 0x7f800000) === 0x7f800000 || msg.lossBits > 0x7fffffff) {
     throw trainingError('INVALID_MESSAGE', `loss_bits: expected a finite loss of at least 0, got 0x${msg.lossBits.toString(16)}`);
   }
-  for (const [name, text] of Object.entries(msg.device ?? {})) {
+  const { backend = '', name: deviceName = '', architecture = '', driver = '' } = msg.device ?? {};
+  for (const [name, text] of Object.entries({ backend, name: deviceName, architecture, driver })) {
     if (text.length > MAX_DEVICE_TEXT) {
       throw trainingError('INVALID_MESSAGE', `device.${name}: expected at most ${MAX_DEVICE_TEXT} characters, got ${text.length}`);
     }

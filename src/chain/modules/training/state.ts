@@ -2,7 +2,7 @@ import { TrainingParams } from '../../../protocol/gen/remes/remes/v1/params.js';
 import { StoredGradient } from '../../../protocol/gen/remes/remes/v1/stored_gradient.js';
 import { Beacon, BeaconKey, Job, TrainingWindow, WindowPhase } from '../../../protocol/gen/remes/remes/v1/training_window.js';
 import type { Context, QueryContext } from '../../module.js';
-import { Counter, Table, TextSet } from '../../store/collections.js';
+import { Counter, Table, TextSet } from '../collections.js';
 
 const STORE = 'training';
 const PLACES = {
