@@ -153,7 +153,11 @@ function checkSigner(ctx: ExecutionContext, deps: AnteDeps, tx: DecodedTx, part:
   ctx.useGas(params.sigVerifyCostSecp256k1, 'verification of a secp256k1 signature');
   if (mode === 'deliver' || mode === 'check') {
     const signBytes = directSignBytes(tx.raw, ctx.block.chainId, account.accountNumber);
-    if (!deps.verifier.verify(pubkey, signBytes, signature)) {
+    const valid =
+      mode === 'check'
+        ? deps.verifier.verifyAndRemember(pubkey, signBytes, signature)
+        : deps.verifier.verify(pubkey, signBytes, signature);
+    if (!valid) {
       throw sdkError(
         'UNAUTHORIZED',
         `signature verification failed; please verify account number (${account.accountNumber}), sequence (${account.sequence}) and chain-id (${ctx.block.chainId})`,

@@ -38,9 +38,9 @@ export class SignatureVerifier {
   /** Hashes of (key, digest, signature) that are valid, oldest first. */
   readonly #valid = new Set<string>();
 
-  verify(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
-    const digest = createHash('sha256').update(signBytes).digest();
-    const name = keyOf(createHash('sha256').update(pubkey).update(digest).update(signature).digest());
+  /** For the mempool: remembers a valid signature until a block asks for it. */
+  verifyAndRemember(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
+    const { digest, name } = nameOf(pubkey, signBytes, signature);
     if (this.#valid.has(name)) return true;
     if (!verifySignature(pubkey, digest, signature)) return false;
     if (this.#valid.size >= MAX_REMEMBERED) {
@@ -52,4 +52,15 @@ export class SignatureVerifier {
     this.#valid.add(name);
     return true;
   }
+
+  /** For a block, which comes once: forgets what was remembered. */
+  verify(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): boolean {
+    const { digest, name } = nameOf(pubkey, signBytes, signature);
+    return this.#valid.delete(name) || verifySignature(pubkey, digest, signature);
+  }
+}
+
+function nameOf(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): { digest: Uint8Array; name: string } {
+  const digest = createHash('sha256').update(signBytes).digest();
+  return { digest, name: keyOf(createHash('sha256').update(pubkey).update(digest).update(signature).digest()) };
 }

@@ -10,6 +10,9 @@ type LevelSnapshot = ReturnType<Level['snapshot']>;
 
 /** Open files are mapped into memory: at the default of 1000 random reads let the process grow to several hundred MB. */
 const MAX_OPEN_FILES = 64;
+/** Half of LevelDB's defaults: the whole node is to stay below 100 MB, and a block is far smaller than either. */
+const CACHE_BYTES = 4 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
 const CHECKSUM_BYTES = 4;
 
 /**
@@ -34,7 +37,13 @@ export class LevelDatabase implements Database {
   static async open(directory: string): Promise<LevelDatabase> {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      const level: Level = new ClassicLevel(directory, { keyEncoding: 'view', valueEncoding: 'view', maxOpenFiles: MAX_OPEN_FILES });
+      const level: Level = new ClassicLevel(directory, {
+        keyEncoding: 'view',
+        valueEncoding: 'view',
+        maxOpenFiles: MAX_OPEN_FILES,
+        cacheSize: CACHE_BYTES,
+        writeBufferSize: WRITE_BUFFER_BYTES,
+      });
       await level.open();
       return new LevelDatabase(level, directory);
     } catch (error) {

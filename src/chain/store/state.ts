@@ -24,8 +24,8 @@ const LAST_BYTES = 1 + 8 + 8 + 8 + 32;
 
 /**
  * LevelDB skips a damaged record of its log and goes on with the next one, so that a block in the middle could be lost
- * without a word. Each block therefore leaves an entry, and on opening none may be missing. The log holds at most
- * 4 MiB, and even an empty block takes 300 bytes of it.
+ * without a word. Each block therefore leaves an entry, and on opening none may be missing. The log holds about
+ * 2 MiB, and even an empty block takes some 200 bytes of it.
  */
 const JOURNAL_BLOCKS = 16_384n;
 
