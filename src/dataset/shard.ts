@@ -1,6 +1,7 @@
-import { checkManifest, chunkBytes, DEFAULT_CHUNK_TOKENS, DEFAULT_SHARD_CHUNKS, encodeManifest, labelSchema, planChunks } from './manifest.js';
-import type { DatasetLabel, Manifest, Shard } from './manifest.js';
 import { InvalidInputError } from '../protocol/errors.js';
+
+import { chunkBytes, decodeManifest, DEFAULT_CHUNK_TOKENS, DEFAULT_SHARD_CHUNKS, encodeManifest, labelSchema, planChunks } from './manifest.js';
+import type { DatasetLabel, Manifest, Shard } from './manifest.js';
 import { addAll } from './store.js';
 import type { ContentWriter } from './store.js';
 import { encodeTokens, tokenFormatOf } from './tokens.js';
@@ -97,6 +98,7 @@ export async function shardTokens(
     source_sha256: sha256,
     shards,
   };
-  checkManifest(manifest);
-  return { manifest, manifestCid: await addAll(store, encodeManifest(manifest), signal) };
+  const bytes = encodeManifest(manifest);
+  // Read back as everybody will read it: what we store is a manifest by our own rules, without absent members.
+  return { manifest: decodeManifest(bytes), manifestCid: await addAll(store, bytes, signal) };
 }

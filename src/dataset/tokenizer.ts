@@ -21,7 +21,13 @@ export interface TextTokenizer {
  * for ES modules, so the class has no usable type there.
  */
 interface HubEncoder {
+  readonly pre_tokenizer: HubStage | null;
   encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
+}
+interface HubStage {
+  pattern?: unknown;
+  /** Of a Sequence. */
+  readonly tokenizers?: readonly HubStage[];
 }
 const HubEncoderClass = (hub as unknown as { Tokenizer: new (tokenizer: object, config: object) => HubEncoder }).Tokenizer;
 
@@ -60,10 +66,26 @@ export function loadTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array)
   let tokenizer: HubEncoder;
   try {
     tokenizer = new HubEncoderClass(json, {});
+    unicodeWhiteSpace(tokenizer.pre_tokenizer);
   } catch (cause) {
     throw new InvalidInputError(`tokenizer.json: ${cause instanceof Error ? cause.message : String(cause)}`, 'expected the tokenizer.json of a Hugging Face model');
   }
   return new HubTokenizer(tokenizer, config.vocab_size, eosTokenId, splitsAtLines(json));
+}
+
+/**
+ * In a JavaScript pattern \s has U+FEFF and lacks U+0085; in the pattern of a tokenizer.json it is Unicode's White_Space.
+ * Without this, texts with either character get other tokens than the model was trained on.
+ */
+function unicodeWhiteSpace(stage: HubStage | null): void {
+  if (stage === null) return;
+  if (stage.pattern instanceof RegExp && stage.pattern.unicode) {
+    const source = stage.pattern.source.replace(/\\([\s\S])/g, (escape, char: string) =>
+      char === 's' ? '\\p{White_Space}' : char === 'S' ? '\\P{White_Space}' : escape,
+    );
+    stage.pattern = new RegExp(source, stage.pattern.flags);
+  }
+  for (const inner of stage.tokenizers ?? []) unicodeWhiteSpace(inner);
 }
 
 function parseJson<T extends z.ZodType>(file: string, bytes: Uint8Array, maxBytes: number, schema: T): z.infer<T> {
