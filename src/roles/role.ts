@@ -1,0 +1,72 @@
+import { taggedHash } from '../protocol/hash.js';
+import type { Any } from '../protocol/gen/google/protobuf/any.js';
+import { R3mesError } from '../protocol/errors.js';
+import type { ChainView, Sender } from './chain-view.js';
+import type { Outgoing } from './messages.js';
+import type { Work } from './work.js';
+
+/** What a role tells whoever runs it; one JSON line each with --json. */
+export interface RoleEvent {
+  readonly type: string;
+  readonly [field: string]: string | number | boolean | bigint;
+}
+
+export interface RoleDeps {
+  readonly chain: ChainView;
+  readonly sender: Sender;
+  readonly work: Work;
+  readonly emit: (event: RoleEvent) => void;
+}
+
+/** One account's part: at every height it does what is due, and nothing twice. */
+export interface Role {
+  readonly address: string;
+  onHeight(height: bigint): Promise<void>;
+}
+
+/** Heights after which a transaction that left no trace is sent again. */
+const RETRY_HEIGHTS = 3n;
+
+/**
+ * Sends what is due once. The chain is the memory: what is due follows from its state, and a message that was sent a
+ * moment ago and has not taken effect yet waits a few blocks before it is tried again.
+ */
+export class Outbox {
+  readonly #sentAt = new Map<string, bigint>();
+
+  constructor(
+    private readonly sender: Sender,
+    private readonly emit: (event: RoleEvent) => void,
+  ) {}
+
+  /** Whether `key` is not on its way already. */
+  isDue(key: string, height: bigint): boolean {
+    const sentAt = this.#sentAt.get(key);
+    return sentAt === undefined || height >= sentAt + RETRY_HEIGHTS;
+  }
+
+  /** @returns the transaction hash, or nothing where the node refused; the refusal is reported and tried again later. */
+  async send(key: string, height: bigint, { message, gasLimit }: Outgoing): Promise<string | undefined> {
+    this.#sentAt.set(key, height);
+    try {
+      return await this.sender.submit(message, gasLimit);
+    } catch (error) {
+      if (!(error instanceof R3mesError)) throw error;
+      this.emit({ type: 'refused', address: this.sender.address, message: shortType(message), code: error.code, reason: error.message });
+      return undefined;
+    }
+  }
+
+  forgetBefore(height: bigint): void {
+    for (const [key, sentAt] of this.#sentAt) if (sentAt < height) this.#sentAt.delete(key);
+  }
+}
+
+function shortType(message: Any): string {
+  return message.typeUrl.slice(message.typeUrl.lastIndexOf('.') + 1);
+}
+
+/** Salt of one commitment: secret, and the same after a restart. */
+export function saltFor(sender: Sender, purpose: string, id: bigint): Uint8Array {
+  return taggedHash('salt', sender.saltSeed, purpose, id);
+}
