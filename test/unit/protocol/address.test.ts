@@ -14,7 +14,12 @@ const ALICE = 'remes19355f0cu8zxrmvrarwgrp5074nng340sux2us7';
 
 describe('addresses', () => {
   it('come back from their text', () => {
-    fc.assert(fc.property(bytes20, (bytes) => void expect(parseAddress(formatAddress(bytes))).toEqual(bytes)), { numRuns: 300 });
+    fc.assert(
+      fc.property(bytes20, (bytes) => {
+        expect(parseAddress(formatAddress(bytes))).toEqual(bytes);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('are those of cosmjs', () => {
