@@ -10,7 +10,7 @@ import { recompute } from './recompute.js';
 import type { Outbox, RoleDeps } from './role.js';
 
 async function openToEscalation(deps: RoleDeps, height: bigint): Promise<Case[]> {
-  const cases = await deps.chain.openCases();
+  const cases = await deps.chain.cases(0n, true);
   return cases.filter((c) => c.phase === CasePhase.DECIDED && c.layer !== CaseLayer.APPEAL && height < c.escalateUntil);
 }
 
@@ -19,7 +19,7 @@ async function escalate(deps: RoleDeps, outbox: Outbox, height: bigint, c: Case)
   if (!outbox.isDue(key, height)) return;
   const bond = (await deps.chain.params()).challenge?.bond ?? '0';
   const address = deps.sender.address;
-  const tx = await outbox.send(key, height, outgoing('escalateCase', { address, caseId: c.id, bond: coin(BigInt(bond)) }));
+  const tx = await outbox.send(key, height, outgoing({ typeUrl: '/remes.remes.v1.MsgEscalateCase', value: { address, caseId: c.id, bond: coin(BigInt(bond)) } }));
   if (tx !== undefined) deps.emit({ type: 'escalation', case: c.id, address, layer: CaseLayer[c.layer].toLowerCase(), tx });
 }
 

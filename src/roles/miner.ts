@@ -37,7 +37,7 @@ export function createMiner(deps: RoleDeps, options: MinerOptions): Role {
     const hash = await outbox.send(
       `job ${toHex(job.id)}`,
       height,
-      outgoing('submitGradient', {
+      outgoing({ typeUrl: '/remes.remes.v1.MsgSubmitGradient', value: {
         miner: sender.address,
         windowId: window.id,
         jobId: job.id,
@@ -53,7 +53,7 @@ export function createMiner(deps: RoleDeps, options: MinerOptions): Role {
         lossBits: submission.lossBits,
         arithmeticVersion: record.arithmeticVersion,
         device: options.device,
-      }),
+      } }),
     );
     if (hash === undefined) return;
     emit({
@@ -75,7 +75,7 @@ export function createMiner(deps: RoleDeps, options: MinerOptions): Role {
     async onHeight(height) {
       outbox.forgetBefore(height - 100n);
       if (options.produce === undefined) await defendGradients(deps, outbox, height);
-      const window = await chain.window(0n);
+      const window = await chain.window();
       if (window?.phase !== WindowPhase.COLLECTING || height >= window.collectingEnd) return;
       if (options.lastWindow !== undefined && window.id > options.lastWindow) return;
       const job = await chain.job(window.id, sender.address);

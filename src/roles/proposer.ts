@@ -27,7 +27,7 @@ export function createProposer(deps: RoleDeps): Role {
       }
     }
     const key = `attest ${window.id}`;
-    const tx = await outbox.send(key, height, outgoing('attestGradients', { proposer, windowId: window.id, bitmap: bitmapOf(bits) }));
+    const tx = await outbox.send(key, height, outgoing({ typeUrl: '/remes.remes.v1.MsgAttestGradients', value: { proposer, windowId: window.id, bitmap: bitmapOf(bits) } }));
     if (tx !== undefined) emit({ type: 'attestation', window: window.id, proposer, fetched: bits.filter(Boolean).length, of: bits.length, tx });
   }
 
@@ -35,7 +35,7 @@ export function createProposer(deps: RoleDeps): Role {
     const { result } = await work.aggregation(window);
     const salt = saltFor(sender, 'aggregation', window.id);
     const commitment = aggregationCommitment(chain.chainId, window.id, proposer, result.resultHash, window.included, salt);
-    const tx = await outbox.send(`commit ${window.id}`, height, outgoing('commitAggregation', { proposer, windowId: window.id, commitment }));
+    const tx = await outbox.send(`commit ${window.id}`, height, outgoing({ typeUrl: '/remes.remes.v1.MsgCommitAggregation', value: { proposer, windowId: window.id, commitment } }));
     if (tx !== undefined) emit({ type: 'commit', window: window.id, proposer, tx });
   }
 
@@ -43,7 +43,7 @@ export function createProposer(deps: RoleDeps): Role {
     const { result } = await work.aggregation(window);
     const salt = saltFor(sender, 'aggregation', window.id);
     const value = { proposer, windowId: window.id, result, participants: window.included, salt };
-    const tx = await outbox.send(`reveal ${window.id}`, height, outgoing('revealAggregation', value));
+    const tx = await outbox.send(`reveal ${window.id}`, height, outgoing({ typeUrl: '/remes.remes.v1.MsgRevealAggregation', value }));
     if (tx !== undefined) emit({ type: 'reveal', window: window.id, proposer, adapterCid: result.adapterCid, tx });
   }
 
@@ -63,7 +63,7 @@ export function createProposer(deps: RoleDeps): Role {
     async onHeight(height) {
       outbox.forgetBefore(height - 100n);
       await defendAggregations(deps, outbox, height);
-      const window = await chain.window(0n);
+      const window = await chain.window();
       if (window === undefined || !window.proposers.includes(proposer) || window.phase > WindowPhase.REVEALING) return;
       const aggregation = await chain.aggregation(window.id);
       const own = aggregation?.proposers.find((r) => r.proposer === proposer);

@@ -1,5 +1,4 @@
 import { taggedHash } from '../protocol/hash.js';
-import type { Any } from '../protocol/gen/google/protobuf/any.js';
 import { R3mesError } from '../protocol/errors.js';
 import type { ChainView, Sender } from './chain-view.js';
 import type { Outgoing } from './messages.js';
@@ -62,8 +61,8 @@ export class Outbox {
   }
 }
 
-function shortType(message: Any): string {
-  return message.typeUrl.slice(message.typeUrl.lastIndexOf('.') + 1);
+function shortType({ typeUrl }: Outgoing['message']): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
 }
 
 /** Salt of one commitment: secret, and the same after a restart. */

@@ -16,7 +16,7 @@ export function createVerifier(deps: RoleDeps): Role {
     const report = await recompute(chain, work, duty);
     const salt = saltFor(sender, 'report', duty.id);
     const commitment = reportCommitment(chain.chainId, duty.id, verifier, report.hash, report.digest, salt);
-    await outbox.send(`commit ${duty.id}`, height, outgoing('commitReport', { verifier, dutyId: duty.id, commitment }));
+    await outbox.send(`commit ${duty.id}`, height, outgoing({ typeUrl: '/remes.remes.v1.MsgCommitReport', value: { verifier, dutyId: duty.id, commitment } }));
   }
 
   async function mayReveal(duty: Duty, height: bigint): Promise<boolean> {
@@ -29,7 +29,7 @@ export function createVerifier(deps: RoleDeps): Role {
     const report = await recompute(chain, work, duty);
     const salt = saltFor(sender, 'report', duty.id);
     const value = { verifier, dutyId: duty.id, reportHash: report.hash, reportDigest: report.digest, salt };
-    const tx = await outbox.send(`reveal ${duty.id}`, height, outgoing('revealReport', value));
+    const tx = await outbox.send(`reveal ${duty.id}`, height, outgoing({ typeUrl: '/remes.remes.v1.MsgRevealReport', value }));
     if (tx === undefined) return;
     emit({
       type: 'report',
