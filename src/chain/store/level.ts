@@ -64,7 +64,8 @@ export class LevelDatabase implements Database {
     if (at < 0 || readChecksum(stored, at) !== checksum(keyBytes, stored.subarray(0, at))) {
       throw corrupt(this.#directory, `the value of key ${keyBytes.toString('hex')} does not match its checksum`);
     }
-    return stored.subarray(0, at);
+    // A plain Uint8Array as from memory: a Buffer's `slice` and `toString` do other things.
+    return new Uint8Array(stored.buffer, stored.byteOffset, at);
   }
 
   async write(changes: Iterable<Change>): Promise<void> {

@@ -176,7 +176,7 @@ describe('every message, against protobufjs', () => {
     const codecs = await oursOf(file);
     const types = messagesOf(file);
     expect(types.length).toBeGreaterThan(0);
-    for (const type of types) {
+    for (const type of types.filter(({ name }) => !NOT_GIVEN.has(name))) {
       const ours = codecs[exportedName(type)]!;
       fc.assert(
         fc.property(anyMessage(type, false), (message) => {
