@@ -1,0 +1,98 @@
+#include "head.h"
+
+#include <algorithm>
+#include <string>
+
+#include "bits.h"
+#include "elementary.h"
+#include "product.h"
+
+namespace r3mes::cpu {
+
+namespace {
+
+/** Rows of the head that are sliced at a time. */
+constexpr int kPanel = 32;
+
+}  // namespace
+
+void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
+  Arena::Mark mark(arena);
+  const std::size_t stride = padded(head.hidden), vocab = head.vocab;
+  const Rows16 n16 = take_rows16(arena, rows, head.hidden);
+  row16_rows(n, head.hidden, rows, head.hidden, n16, where);
+  std::int16_t* panel = arena.get<std::int16_t>(2 * stride * kPanel);
+  for (int v0 = 0; v0 < head.vocab; v0 += kPanel) {
+    const int count = std::min(kPanel, head.vocab - v0);
+    for (int v = 0; v < count; ++v) {
+      slice(head.rows.data() + (v0 + v) * stride, static_cast<int>(stride), panel + 2 * v * stride, panel + (2 * v + 1) * stride);
+    }
+    product_sliced(n16.q, n16.stride, rows, panel, stride, count, padded(head.hidden), [&](int i, int j, int n_, const double* sum) {
+      const double pow = pow2d(n16.e[i]);
+      const double* e_pow = head.pow.data() + v0 + j;
+      float* to = logits + i * vocab + v0 + j;
+      for (int v = 0; v < n_; ++v) to[v] = rn(sum[v], pow * e_pow[v]);
+    });
+  }
+  for (int i = 0; i < rows; ++i) {
+    // |logit| < 2^(30 + e + e) · hidden: only where that can reach 2^128 is there anything to look for.
+    if (n16.e[i] + head.exponent_max <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
+    for (int v = 0; v < head.vocab; ++v) {
+      const float value = logits[i * vocab + v];
+      if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(Where{"logits", -1, where.sequence, where.row}, i, v, value);
+    }
+  }
+}
+
+void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, std::int64_t* losses, float* inverse_sum,
+               const Where& where) {
+  for (int i = 0; i < rows; ++i) {
+    float* __restrict w = logits + static_cast<std::size_t>(i) * vocab;
+    const float label = w[labels[i]];
+    const float m = largest(w, vocab);
+    for (int v = 0; v < vocab; ++v) w[v] = exp_nonpositive(w[v] - m);
+    std::int64_t sum = 0;
+    for (int v = 0; v < vocab; ++v) sum += fix30(w[v]);
+    const float total = rn(static_cast<double>(sum), 0x1p-30);
+    inverse_sum[i] = 1.0f / total;
+    const float loss = (m - label) + log_from_one(total);
+    if (!(loss < kLossLimit)) {
+      throw Failure(R3MES_OVERFLOW, "the loss of sequence " + std::to_string(where.sequence) + ", token " +
+                                        std::to_string(where.row + i) + " is " + std::to_string(loss) +
+                                        " nats, expected less than 2^22");
+    }
+    losses[i] = static_cast<std::int64_t>(rne_double(static_cast<double>(loss) * 1048576.0));
+  }
+}
+
+void head_backward(const HeadWeights& head, float* weights, const std::int32_t* labels, const float* inverse_sum, int rows,
+                   float inverse_labels, float* dn, Arena& arena, const Where& where) {
+  Arena::Mark mark(arena);
+  const std::size_t stride = padded(head.vocab), row_stride = padded(head.hidden);
+  const int hidden = head.hidden;
+  const Rows16 b = take_rows16(arena, rows, head.vocab);
+  for (int i = 0; i < rows; ++i) {
+    float* __restrict w = weights + static_cast<std::size_t>(i) * head.vocab;
+    const float* fold = head.fold.data();
+    for (int v = 0; v < head.vocab; ++v) w[v] *= fold[v];
+    b.e[i] = row16(w, head.vocab, b.q + i * b.stride, where, i);
+  }
+  std::int16_t* panel = arena.get<std::int16_t>(2 * stride * kPanel);
+  for (int c0 = 0; c0 < hidden; c0 += kPanel) {
+    const int count = std::min(kPanel, hidden - c0);
+    for (int c = 0; c < count; ++c) {
+      slice(head.columns.data() + (c0 + c) * stride, static_cast<int>(stride), panel + 2 * c * stride, panel + (2 * c + 1) * stride);
+    }
+    product_sliced(b.q, b.stride, rows, panel, stride, count, padded(head.vocab), [&](int i, int j, int n, const double* sum) {
+      const double pow = pow2d(b.e[i]);
+      const std::int16_t* own = head.rows.data() + labels[i] * row_stride + c0 + j;
+      const float own_pow = head.fold[labels[i]];
+      float* to = dn + static_cast<std::size_t>(i) * hidden + c0 + j;
+      for (int c = 0; c < n; ++c) {
+        to[c] = (rn(sum[c], pow) * inverse_sum[i] - static_cast<float>(own[c]) * own_pow) * inverse_labels;
+      }
+    });
+  }
+}
+
+}  // namespace r3mes::cpu

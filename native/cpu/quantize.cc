@@ -1,0 +1,157 @@
+#include "quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#include "bits.h"
+
+namespace r3mes::cpu {
+
+namespace {
+
+/** Largest mantissa: its high slice must fit into int8. */
+constexpr std::int32_t kMantissaMax = 32639;
+
+/** q_k = rne(x_k · scale): the low half of a sum that rounds is the integer in two's complement, because |q| < 2^15. */
+inline void mantissas(const float* __restrict x, int n, float scale, std::int16_t* __restrict q) {
+  for (int k = 0; k < n; ++k) q[k] = static_cast<std::int16_t>(rne_int(x[k] * scale));
+}
+
+/** First element that is not finite; called only after the largest magnitude said that there is one. */
+std::int64_t find_not_finite(const float* x, int n) {
+  for (int k = 0; k < n; ++k) {
+    if ((bits_of(x[k]) & kAbsMask) >= kInfinityBits) return k;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Rows16 take_rows16(Arena& arena, std::size_t rows, int n) {
+  const std::size_t stride = static_cast<std::size_t>(padded(n));
+  return Rows16{arena.get<std::int16_t>(rows * stride), stride, arena.get<std::int32_t>(rows)};
+}
+
+std::uint32_t absmax_bits(const float* x, int n) {
+  std::int32_t largest = 0;
+  for (int k = 0; k < n; ++k) largest = std::max(largest, static_cast<std::int32_t>(bits_of(x[k]) & kAbsMask));
+  return static_cast<std::uint32_t>(largest);
+}
+
+float largest(const float* x, int n) {
+  // Compared as integers whose order is that of the floats: unlike a maximum of floats, that loop vectorises.
+  std::int32_t best = std::numeric_limits<std::int32_t>::min();
+  for (int k = 0; k < n; ++k) {
+    const std::int32_t b = static_cast<std::int32_t>(bits_of(x[k]));
+    best = std::max(best, b ^ ((b >> 31) & 0x7fffffff));
+  }
+  return float_of(static_cast<std::uint32_t>(best ^ ((best >> 31) & 0x7fffffff)));
+}
+
+int row16_exponent(std::uint32_t absmax) {
+  // The biased exponent E of a normal value means 2^(E−127) ≤ m < 2^(E−126), so k = E − 126; a subnormal has E = 0.
+  int e = std::max(static_cast<int>(absmax >> 23) - 126 - 15, -126);
+  if (rne_int(float_of(absmax) * pow2f(-e)) > kMantissaMax) ++e;
+  return e;
+}
+
+int row16(const float* x, int n, std::int16_t* q, const Where& where, std::int64_t row) {
+  const std::uint32_t largest = absmax_bits(x, n);
+  if (largest >= kInfinityBits) {
+    const std::int64_t k = find_not_finite(x, n);
+    not_finite(where, row, k, x[k]);
+  }
+  const int e = row16_exponent(largest);
+  mantissas(x, n, pow2f(-e), q);
+  for (int k = n; k < padded(n); ++k) q[k] = 0;
+  return e;
+}
+
+void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, const Where& where) {
+  for (int i = 0; i < rows; ++i) out.e[i] = row16(x + i * ldx, n, out.row(i), where, i);
+}
+
+void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Rows16 out, Arena& arena,
+                   const Where& where) {
+  constexpr int kStrip = 64;   // columns
+  constexpr int kDepth = 16;   // rows that are transposed together
+  float factor[kDepth];
+  float scale[kStrip];
+  std::int32_t largest[kStrip];
+  Arena::Mark mark(arena);
+  std::int16_t* tile = arena.get<std::int16_t>(kDepth * kStrip);
+  for (int c0 = 0; c0 < columns; c0 += kStrip) {
+    const int n = std::min(kStrip, columns - c0);
+    for (int c = 0; c < kStrip; ++c) largest[c] = 0;
+    for (int t = 0; t < rows; ++t) {
+      const float* row = x + t * ldx + c0;
+      const float f = fold == nullptr ? 1.0f : fold[t];
+      for (int c = 0; c < n; ++c) {
+        largest[c] = std::max(largest[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
+      }
+    }
+    for (int c = 0; c < n; ++c) {
+      if (static_cast<std::uint32_t>(largest[c]) >= kInfinityBits) {
+        for (int t = 0; t < rows; ++t) {
+          const float value = x[t * ldx + c0 + c] * (fold == nullptr ? 1.0f : fold[t]);
+          if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(where, t, c0 + c, value);
+        }
+      }
+      const int e = row16_exponent(static_cast<std::uint32_t>(largest[c]));
+      out.e[c0 + c] = e;
+      scale[c] = pow2f(-e);
+    }
+    for (int t0 = 0; t0 < padded(rows); t0 += kDepth) {
+      const int depth = std::min(kDepth, padded(rows) - t0);
+      for (int d = 0; d < depth; ++d) {
+        std::int16_t* q = tile + d * kStrip;
+        if (t0 + d >= rows) {
+          std::memset(q, 0, kStrip * sizeof *q);
+          continue;
+        }
+        factor[d] = fold == nullptr ? 1.0f : fold[t0 + d];
+        const float* row = x + (t0 + d) * ldx + c0;
+        for (int c = 0; c < n; ++c) q[c] = static_cast<std::int16_t>(rne_int((row[c] * factor[d]) * scale[c]));
+      }
+      for (int c = 0; c < n; ++c) {
+        std::int16_t* column = out.row(c0 + c) + t0;
+        for (int d = 0; d < depth; ++d) column[d] = tile[d * kStrip + c];
+      }
+    }
+  }
+}
+
+float act8(const float* x, int n, std::uint32_t absmax, std::int16_t* q) {
+  // |x · s| ≤ 127·(1 + 2^-23): the clamp of the definition can never change a value.
+  const float s = 127.0f / std::max(float_of(absmax), 1e-5f);
+  mantissas(x, n, s, q);
+  for (int k = n; k < padded(n); ++k) q[k] = 0;
+  return 1.0f / s;
+}
+
+void slice_rows(const Rows16& rows, int count, std::int16_t* out) {
+  const int n = static_cast<int>(rows.stride);
+  for (int i = 0; i < count; ++i) slice(rows.row(i), n, out + 2 * i * rows.stride, out + (2 * i + 1) * rows.stride);
+}
+
+void not_finite(const Where& where, std::int64_t row, std::int64_t column, float value) {
+  std::string name = where.layer < 0 ? where.tensor : "layers." + std::to_string(where.layer) + "." + where.tensor;
+  std::string place = "[" + std::to_string(where.row + row) + ", " + std::to_string(column) + "]";
+  if (where.sequence >= 0) place = "sequence " + std::to_string(where.sequence) + ", " + place;
+  const char* what = std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity";
+  throw Failure(R3MES_NOT_FINITE, name + " is " + what + " at " + place + ", expected a finite value");
+}
+
+r3mes_status report(r3mes_error* error, r3mes_status status, const char* message) {
+  if (error != nullptr) {
+    error->status = status;
+    std::strncpy(error->message, message, sizeof error->message - 1);
+    error->message[sizeof error->message - 1] = '\0';
+  }
+  return status;
+}
+
+}  // namespace r3mes::cpu

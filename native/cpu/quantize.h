@@ -1,0 +1,54 @@
+// act8 and row16: the two ways in which rows of floats become integers (docs/arithmetic.md §1.1, §1.2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "arena.h"
+#include "failure.h"
+#include "product.h"
+
+namespace r3mes::cpu {
+
+/** Rows of mantissas, each row padded with zeros to `stride`, with one exponent a row: x ≈ q · 2^e. */
+struct Rows16 {
+  std::int16_t* q;
+  std::size_t stride;
+  std::int32_t* e;
+
+  const std::int16_t* row(std::size_t i) const { return q + i * stride; }
+  std::int16_t* row(std::size_t i) { return q + i * stride; }
+};
+
+/** Room for `rows` rows of `n` values. */
+Rows16 take_rows16(Arena& arena, std::size_t rows, int n);
+
+/** Bits of the largest magnitude of x[0..n); infinity's bits or more where a value is not finite. */
+std::uint32_t absmax_bits(const float* x, int n);
+
+/** Largest of n floats that are finite. */
+float largest(const float* x, int n);
+
+/** Exponent of a row whose largest magnitude has these bits; −126 for a row of zeros. */
+int row16_exponent(std::uint32_t absmax);
+
+/** One row to mantissas, padded with zeros; returns the exponent. Throws NOT_FINITE. */
+int row16(const float* x, int n, std::int16_t* q, const Where& where, std::int64_t row);
+
+/** Rows x[i·ldx .. +n). */
+void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, const Where& where);
+
+/**
+ * Columns of x [rows, columns] as rows of mantissas along the rows of x: out.row(c)[t] stands for x[t][c] · fold[t].
+ * `fold` may be null (no factor).
+ */
+void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Rows16 out, Arena& arena,
+                   const Where& where);
+
+/** One row to act8 as int16, padded with zeros; returns dequantScale = 1 ÷ s. `absmax` are the row's bits, finite. */
+float act8(const float* x, int n, std::uint32_t absmax, std::int16_t* q);
+
+/** Rows of mantissas to slices: row i of `out` is `stride` values hi, then `stride` values lo. */
+void slice_rows(const Rows16& rows, int count, std::int16_t* out);
+
+}  // namespace r3mes::cpu
