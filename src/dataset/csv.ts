@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 
 import { CsvError, parse } from 'csv-parse';
-import type { Info } from 'csv-parse';
+import type { Options as CsvParseOptions } from 'csv-parse';
 
 import { InvalidInputError } from '../protocol/errors.js';
 import { mapColumns, shown } from './columns.js';
@@ -66,10 +66,10 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOp
   let header: readonly string[] | undefined;
   let plan: Plan | undefined;
   let map: ColumnMap = {};
-  for await (const { record, row } of records(source, delimiter, () => header)) {
-    const isBlank = record.every((field) => field.trim() === '');
+  for await (const { record, row } of records(source, delimiter)) {
+    const blank = isBlank(record);
     if (header === undefined || plan === undefined) {
-      if (isBlank) continue;
+      if (blank) continue;
       header = record;
       map = mapColumns(header, options.columns ?? {});
       plan = choosePlan(map, header, options, delimiter);
@@ -77,7 +77,7 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOp
       continue;
     }
     counts.rowsRead++;
-    if (isBlank) {
+    if (blank) {
       counts.rowsBlank++;
       continue;
     }
@@ -100,6 +100,10 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOp
       `no row to write: of ${counts.rowsRead} below the header, ${[`${counts.rowsBlank} are blank`, ...incomplete].join(', ')}`,
     );
   }
+}
+
+function isBlank(record: readonly string[]): boolean {
+  return record.every((field) => field.trim() === '');
 }
 
 function choosePlan(map: ColumnMap, header: readonly string[], options: CsvOptions, delimiter: string): Plan {
@@ -165,30 +169,33 @@ interface CsvRecord {
   readonly row: number;
 }
 
-async function* records(source: AsyncIterable<Uint8Array>, delimiter: string, header: () => readonly string[] | undefined): AsyncGenerator<CsvRecord> {
-  const parser = parse({
+async function* records(source: AsyncIterable<Uint8Array>, delimiter: string): AsyncGenerator<CsvRecord> {
+  let header: readonly string[] | undefined;
+  const options: CsvParseOptions<CsvRecord, string[]> = {
     delimiter,
-    info: true,
     max_record_size: MAX_ROW_BYTES,
+    // Seen here and not below, because an error drops the records that wait to be read, and its message needs the names.
+    on_record: (record, { records: row }) => {
+      if (header === undefined && !isBlank(record)) header = record;
+      return { record, row };
+    },
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
-  });
+  };
+  // The declarations let a record be turned into something else only together with named columns.
+  const parser = parse(options as unknown as CsvParseOptions);
   // The error also ends the iteration below, which is where it is handled.
   pipeline(Readable.from(utf8Only(source, 'csv')), parser, () => undefined);
   try {
-    for await (const item of parser) {
-      const { record, info } = item as { record: string[]; info: Info };
-      yield { record, row: info.records };
-    }
+    for await (const item of parser) yield item as CsvRecord;
   } catch (cause) {
-    throw cause instanceof CsvError ? csvProblem(cause, header() ?? []) : cause;
+    throw cause instanceof CsvError ? csvProblem(cause, header ?? []) : cause;
   }
 }
 
 /** The fields of a CsvError that the types leave open. */
 interface CsvPlace {
   readonly records?: unknown;
-  readonly lines?: unknown;
   readonly index?: unknown;
 }
 
@@ -197,7 +204,7 @@ function csvProblem(error: CsvError, header: readonly string[]): InvalidInputErr
   const row = Number(place.records) + 1;
   const index = Number(place.index);
   const column = header[index] === undefined ? `column ${index + 1}` : `column ${JSON.stringify(header[index])}`;
-  const at = `row ${row} (line ${String(place.lines)}), ${column}`;
+  const at = `row ${row}, ${column}`;
   switch (error.code) {
     case 'CSV_QUOTE_NOT_CLOSED':
       return new InvalidInputError(`${at}: a quoted field is never closed`, 'a quote inside a quoted field is written twice: ""');

@@ -88,9 +88,9 @@ function notUtf8(bytes: Buffer, offset: number, rows: RowCounter): InvalidInputE
     bad += length;
   }
   rows.count(bytes.subarray(0, bad));
-  const seen = [...bytes.subarray(bad, bad + 4)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
+  const seen = (bytes[bad] ?? 0).toString(16);
   return new InvalidInputError(
-    `expected UTF-8, got bytes ${seen} in row ${rows.row} at byte ${offset + bad} of the file`,
+    `expected UTF-8, got the byte 0x${seen} in row ${rows.row} at byte ${offset + bad} of the file`,
     'convert the file first, e.g. iconv -f WINDOWS-1254 -t UTF-8 IN > OUT',
   );
 }
