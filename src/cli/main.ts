@@ -27,7 +27,7 @@ export async function run(argv: readonly string[], io: Io = processIo(), overrid
   }
   if (parsed.kind === 'done') return 0;
   const { execute } = await import('./frame/execute.js');
-  return execute(io, parsed, overrides);
+  return execute(io, parsed, nouns, overrides);
 }
 
 /** The whole life of the process: runs, lets the last bytes out, ends. */

@@ -35,7 +35,7 @@ export const settingsSchema = z.strictObject({
 
 export type SettingValues = z.infer<typeof settingsSchema>;
 
-/** Settings that may be text only; of these a flag's text is taken as it is. */
+/** Settings that a file holds as numbers. */
 const NUMBERS: ReadonlySet<SettingKey> = new Set(['threads']);
 
 function shown(value: unknown): string {
@@ -43,27 +43,27 @@ function shown(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-function invalid(where: string, key: string, seen: unknown, expected: string): R3mesError {
+/** @param where the file, flag or variable; @param what the key in a file, nothing elsewhere. */
+function invalid(where: string, what: string, seen: unknown, expected: string): R3mesError {
   return new R3mesError({
     code: 'CONFIG_INVALID',
-    message: `${where}: ${key} is ${shown(seen)}, expected ${expected}`,
-    hint: `correct ${key} there; r3mes config list --show-origin shows where every setting comes from`,
+    message: `${where}: ${what === '' ? 'got' : `${what} is`} ${shown(seen)}, expected ${expected}`,
+    hint: what === '' ? 'r3mes config list --show-origin shows where every setting comes from' : `correct ${what} in that file`,
   });
 }
 
-/**
- * Checks one value as a file holds it.
- * @throws R3mesError CONFIG_INVALID naming where, key, value seen and value expected.
- */
-export function checkSetting<K extends SettingKey>(key: K, value: unknown, where: string): SettingValues[K] {
+function check<K extends SettingKey>(key: K, value: unknown, where: string, what: string): SettingValues[K] {
   const result = settingsSchema.shape[key].safeParse(value);
-  if (!result.success) throw invalid(where, key, value, result.error.issues[0]?.message ?? 'another value');
+  if (!result.success) throw invalid(where, what, value, result.error.issues[0]?.message ?? 'another value');
   return result.data as SettingValues[K];
 }
 
-/** Checks one value as a flag, a variable or `config set` gives it. */
+/**
+ * Checks one value as a flag, a variable or `config set` gives it.
+ * @throws R3mesError CONFIG_INVALID naming where it stood, what was seen and what was expected.
+ */
 export function parseSetting<K extends SettingKey>(key: K, text: string, where: string): SettingValues[K] {
-  return checkSetting(key, NUMBERS.has(key) && /^-?[0-9]+$/.test(text) ? Number(text) : text, where);
+  return check(key, NUMBERS.has(key) && /^-?[0-9]+$/.test(text) ? Number(text) : text, where, '');
 }
 
 const fileSchema = z.record(z.string(), z.unknown());
@@ -71,7 +71,7 @@ const fileSchema = z.record(z.string(), z.unknown());
 /** Checks a whole file. @throws R3mesError CONFIG_INVALID */
 export function checkFile(content: unknown, file: string): Partial<SettingValues> {
   const object = fileSchema.safeParse(content);
-  if (!object.success) throw invalid(file, 'the content', content, 'a JSON object');
+  if (!object.success) throw invalid(file, 'its content', content, 'a JSON object');
   const unknown = Object.keys(object.data).find((key) => !SETTING_KEYS.some((known) => known === key));
   if (unknown !== undefined) {
     throw new R3mesError({
@@ -80,5 +80,5 @@ export function checkFile(content: unknown, file: string): Partial<SettingValues
       hint: 'remove it or correct its spelling',
     });
   }
-  return Object.fromEntries(SETTING_KEYS.filter((key) => key in object.data).map((key) => [key, checkSetting(key, object.data[key], file)]));
+  return Object.fromEntries(SETTING_KEYS.filter((key) => key in object.data).map((key) => [key, check(key, object.data[key], file, key)]));
 }

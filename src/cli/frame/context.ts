@@ -1,5 +1,6 @@
 import type { Config } from '../config/load.js';
 import type { Paths } from '../config/paths.js';
+import type { Noun } from './command.js';
 import type { Globals } from './globals.js';
 import type { Io } from './io.js';
 import type { Output } from './output.js';
@@ -11,6 +12,8 @@ export interface Context {
   readonly io: Io;
   readonly globals: Globals;
   readonly paths: Paths;
+  /** Every command there is. */
+  readonly nouns: readonly Noun[];
   readonly out: Output;
   readonly prompt: Prompter;
   /** Somebody sits at the terminal and may be asked and shown secrets. */

@@ -48,6 +48,7 @@ interface SystemMeaning {
 const SYSTEM: Readonly<Record<string, SystemMeaning>> = {
   ENOSPC: { code: 'DISK_FULL', hint: 'free some space and run the command again', retryable: true },
   EDQUOT: { code: 'DISK_FULL', hint: 'your disk quota is used up: free some space and run the command again', retryable: true },
+  EFBIG: { code: 'DISK_FULL', hint: 'the file would be larger than this system or its limits (ulimit -f) allow', retryable: true },
   EACCES: { code: 'PERMISSION_DENIED', hint: 'check the owner and mode of the file, or choose another place with --home' },
   EPERM: { code: 'PERMISSION_DENIED', hint: 'check the owner and mode of the file, or choose another place with --home' },
   EROFS: { code: 'PERMISSION_DENIED', hint: 'the file system is read-only: choose another place with --home' },

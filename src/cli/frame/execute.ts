@@ -1,5 +1,6 @@
 import { type Config, loadConfig } from '../config/load.js';
 import { resolvePaths } from '../config/paths.js';
+import type { Noun } from './command.js';
 import { createContext } from './context.js';
 import { describeError } from './errors.js';
 import { EXIT } from './exit-codes.js';
@@ -51,7 +52,7 @@ async function globalsOf(io: Io, raw: Raw): Promise<Globals> {
 }
 
 /** Runs a parsed command: context, handler, printing, exit code. */
-export async function execute(io: Io, parsed: Extract<Parsed, { kind: 'command' }>, overrides: Overrides): Promise<number> {
+export async function execute(io: Io, parsed: Extract<Parsed, { kind: 'command' }>, nouns: readonly Noun[], overrides: Overrides): Promise<number> {
   const { command, raw } = parsed;
   let globals: Globals;
   try {
@@ -64,7 +65,7 @@ export async function execute(io: Io, parsed: Extract<Parsed, { kind: 'command' 
   const out = outputFor(io, globals, command.stream === true);
   const stopping = watchForStop(io, out);
   try {
-    return await runCommand(io, parsed, globals, out, stopping, overrides);
+    return await runCommand(io, parsed, globals, nouns, out, stopping, overrides);
   } catch (error) {
     if (stopping.unread()) return EXIT.ok;
     const report = describeError(stopping.stopped() ?? error);
@@ -79,6 +80,7 @@ async function runCommand(
   io: Io,
   { command, positionals, raw }: Extract<Parsed, { kind: 'command' }>,
   globals: Globals,
+  nouns: readonly Noun[],
   out: Output,
   stopping: Stopping,
   overrides: Overrides,
@@ -89,7 +91,7 @@ async function runCommand(
   let loaded: Promise<Config> | undefined;
   const config = (): Promise<Config> => (loaded ??= loadConfig({ paths, env: io.env, cwd: io.cwd, flags }));
   const prompt = overrides.prompter ?? (person ? terminalPrompter() : absentPrompter(globals.yes));
-  const ctx = createContext({ io, globals, paths, out, prompt, person, signal: stopping.signal, config, holdFor: stopping.holdFor });
+  const ctx = createContext({ io, globals, paths, nouns, out, prompt, person, signal: stopping.signal, config, holdFor: stopping.holdFor });
   const values = {
     ...resolveArguments(command.args, positionals),
     ...(await resolveOptions(command.options, raw, io.env, config)),

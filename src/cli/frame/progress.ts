@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 import type { Output } from './output.js';
 
 export interface ProgressState {

@@ -1,0 +1,68 @@
+import path from 'node:path';
+
+import type { CommandResult } from '../../frame/command.js';
+import type { Context } from '../../frame/context.js';
+import { R3mesError } from '../../../protocol/errors.js';
+import { short } from '../../devnet/names.js';
+import type { DevnetOutcome } from '../../devnet/outcome.js';
+import { runDevnet } from '../../devnet/run.js';
+
+export interface DevnetArgs {
+  readonly rounds: number;
+  readonly miners: number;
+  readonly cheaters: number;
+  readonly chunkTokens: number;
+  readonly data: string | undefined;
+  readonly seed: string | undefined;
+  readonly port: number;
+  readonly keep: boolean;
+}
+
+const PROPOSERS = 3;
+const VERIFIERS = 10;
+
+function summary(outcome: DevnetOutcome): string {
+  const ratio = Number(outcome.bytesFullModel) / Number(outcome.bytesMoved);
+  return [
+    `held-out loss  ${outcome.heldOutLossBefore.toFixed(4)} → ${outcome.heldOutLossAfter.toFixed(4)} nats a token`,
+    `tokens trained ${outcome.tokensTrained}`,
+    `bytes moved    ${outcome.bytesMoved}, with fp32 tensors of the full model ${outcome.bytesFullModel} (${ratio.toFixed(1)} times as many)`,
+    `adapter        ${outcome.adapterCid}`,
+    `chain          height ${outcome.height}, application hash ${short(outcome.appHash)}`,
+    `slashed        ${outcome.cheatersSlashed} cheaters, ${outcome.honestSlashed} honest`,
+    `balances       every account, the supply and the escrow reconcile to the last uremes`,
+  ].join('\n');
+}
+
+/** A run that proves the wrong thing is a failure, not a result. */
+function mustHold(outcome: DevnetOutcome): void {
+  if (!outcome.balancesReconciled) {
+    throw new R3mesError({ code: 'BOOKS_DO_NOT_BALANCE', message: `the books do not balance: ${outcome.differences.slice(0, 3).join('; ')}` });
+  }
+  if (outcome.honestSlashed > 0) {
+    throw new R3mesError({ code: 'HONEST_SLASHED', message: `${outcome.honestSlashed} honest accounts were slashed` });
+  }
+}
+
+export async function nodeDevnet(ctx: Context, args: DevnetArgs): Promise<CommandResult> {
+  const { rounds, miners, cheaters, chunkTokens, data, seed, port, keep } = args;
+  const outcome = await runDevnet(ctx, {
+    root: path.join(ctx.paths.data, 'devnet'),
+    settings: {
+      rounds,
+      miners,
+      cheaters,
+      proposers: PROPOSERS,
+      verifiers: VERIFIERS,
+      chunkTokens,
+      ...(data === undefined ? {} : { data: path.resolve(data) }),
+      ...(seed === undefined ? {} : { seed }),
+    },
+    port,
+    keep,
+  });
+  mustHold(outcome);
+  const { differences: _none, ...numbers } = outcome;
+  return { data: numbers, text: summary(outcome) };
+}
+

@@ -1,0 +1,118 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { ChainQueries } from '../../client/index.js';
+import { R3mesError } from '../../protocol/errors.js';
+import { readManifest } from '../../dataset/index.js';
+import { toHex } from '../../protocol/bytes.js';
+import { loraSettings } from '../../roles/assets.js';
+import { openLocalStore, readBytes } from '../../storage/index.js';
+import { loadCheckpoint, readAdapter, writeAdapter, writeAdapterConfig } from '../../train/index.js';
+import { isMissing, writeFileAtomic } from '../files/atomic.js';
+import { checkBooks, replayMoney } from './books.js';
+import type { ChainNode } from './chain-node.js';
+import type { DevnetKeys } from './keys.js';
+import { devnetRoles } from './keys.js';
+import { heldOutLoss, MODEL_DIRECTORY } from './setup.js';
+import type { DevnetHome, DevnetRun } from './settings.js';
+
+/** The numbers that a finished devnet proves. */
+export interface DevnetOutcome {
+  readonly heldOutLossBefore: number;
+  readonly heldOutLossAfter: number;
+  readonly tokensTrained: number;
+  readonly bytesMoved: bigint;
+  readonly bytesFullModel: bigint;
+  readonly adapterCid: string;
+  readonly appHash: string;
+  readonly height: bigint;
+  readonly honestSlashed: number;
+  readonly cheatersSlashed: number;
+  readonly balancesReconciled: boolean;
+  readonly differences: readonly string[];
+}
+
+const MAX_ADAPTER_BYTES = 4_294_967_296n;
+
+/** Payload bytes that miners and proposers wrote to or read from the content store. */
+async function bytesMoved(home: DevnetHome, keys: DevnetKeys): Promise<bigint> {
+  const counted = new Set(devnetRoles(keys).map((r) => r.role).filter((role) => role !== 'verifiers'));
+  let sum = 0n;
+  try {
+    for (const name of await readdir(home.traffic)) {
+      if (counted.has(name)) sum += BigInt(await readFile(path.join(home.traffic, name), 'utf8'));
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return sum;
+}
+
+async function tokensTrained(queries: ChainQueries, rounds: number): Promise<number> {
+  let tokens = 0;
+  for (let id = 1n; id <= BigInt(rounds); id++) {
+    const window = await queries.window(id);
+    if (window === undefined) continue;
+    const included = new Set(window.included);
+    const gradients = (await queries.gradients(id)).filter((g) => included.has(g.id));
+    const jobs = await queries.jobs(id);
+    const chunks = jobs.filter((j) => gradients.some((g) => g.id === j.gradientId)).reduce((sum, j) => sum + j.chunks.length, 0);
+    tokens += chunks * window.chunkTokens;
+  }
+  return tokens;
+}
+
+/** Distinct accounts that were slashed, by what they were meant to be. */
+async function countSlashed(queries: ChainQueries, keys: DevnetKeys): Promise<{ honest: number; cheaters: number }> {
+  const slashed = new Set((await queries.slashes()).map((s) => s.address));
+  const parts = keys.accounts.filter((a) => slashed.has(a.address)).map((a) => a.part);
+  const cheaters = parts.filter((part) => part === 'cheater').length;
+  return { honest: parts.length - cheaters, cheaters };
+}
+
+/** Reads the last accepted adapter, measures it, writes it in PEFT's form, and adds everything up. */
+export async function measureOutcome(node: ChainNode, queries: ChainQueries, home: DevnetHome, run: DevnetRun, keys: DevnetKeys, signal: AbortSignal): Promise<DevnetOutcome> {
+  const record = await queries.model();
+  const dataset = await queries.dataset(1n);
+  const last = await queries.window(BigInt(run.settings.rounds));
+  if (record === undefined || dataset === undefined || last === undefined) {
+    throw new R3mesError({ code: 'UNKNOWN_MODEL', message: 'the chain lost its model, dataset or last window' });
+  }
+  const adapterCid = last.accepted?.adapterCid ?? last.baseAdapterCid;
+  const store = await openLocalStore(home.content);
+  try {
+    const config = await readFile(path.join(MODEL_DIRECTORY, 'config.json'));
+    const weights = await readFile(path.join(MODEL_DIRECTORY, 'model.safetensors'));
+    const model = await loadCheckpoint({ config, weights });
+    const bytes = await readBytes(store, adapterCid, { maxBytes: MAX_ADAPTER_BYTES });
+    const adapter = readAdapter(bytes, model.config, loraSettings(record));
+    const manifest = await readManifest(store, dataset.manifestCid);
+    const after = await heldOutLoss(store, { manifest }, { record, model, adapter }, signal);
+    model.dispose();
+    await writeFileAtomic(path.join(home.adapter, 'adapter_model.safetensors'), writeAdapter(adapter));
+    await writeFileAtomic(path.join(home.adapter, 'adapter_config.json'), writeAdapterConfig(loraSettings(record), record.name));
+
+    const ledger = replayMoney(node.engine);
+    const genesisSupply = ledger.supply - ledger.minted + ledger.burned;
+    const books = await checkBooks(queries, ledger, genesisSupply);
+    const moved = await bytesMoved(home, keys);
+    const slashed = await countSlashed(queries, keys);
+    const info = await node.engine.info();
+    return {
+      heldOutLossBefore: run.heldOutLossBefore,
+      heldOutLossAfter: after,
+      tokensTrained: await tokensTrained(queries, run.settings.rounds),
+      bytesMoved: moved,
+      bytesFullModel: (moved * record.fullParameters) / record.adapterParameters,
+      adapterCid,
+      appHash: toHex(info.lastBlockAppHash),
+      height: info.lastBlockHeight,
+      honestSlashed: slashed.honest,
+      cheatersSlashed: slashed.cheaters,
+      balancesReconciled: books.isReconciled,
+      differences: books.differences,
+    };
+  } finally {
+    await store.close();
+  }
+}
