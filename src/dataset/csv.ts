@@ -56,7 +56,7 @@ interface Plan {
 /**
  * Reads CSV (RFC 4180: quoted fields, doubled quotes, line breaks in fields; LF, CRLF or CR between records) and yields
  * dataset rows one at a time. Fields are kept as they are but for CRLF → LF.
- * @throws InvalidInputError names row (the header is row 1), column or byte.
+ * @throws InvalidInputError names row (the header is row 1), the line where it starts if that is another number, column or byte.
  */
 export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOptions, counts: CsvCounts): AsyncGenerator<DatasetRow> {
   const delimiter = options.delimiter ?? ',';
@@ -66,7 +66,7 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOp
   let header: readonly string[] | undefined;
   let plan: Plan | undefined;
   let map: ColumnMap = {};
-  for await (const { record, row } of records(source, delimiter)) {
+  for await (const { record, row, line } of records(source, delimiter)) {
     const blank = isBlank(record);
     if (header === undefined || plan === undefined) {
       if (blank) continue;
@@ -81,7 +81,7 @@ export async function* csvRows(source: AsyncIterable<Uint8Array>, options: CsvOp
       counts.rowsBlank++;
       continue;
     }
-    if (record.length !== header.length) throw wrongWidth(record, row, header);
+    if (record.length !== header.length) throw wrongWidth(record, place(row, line), header);
     const field = (role: ColumnRole): string => (record[map[role] ?? -1] ?? '').replaceAll('\r\n', '\n');
     const isEmpty = (role: ColumnRole): boolean => field(role).trim() === '';
     const missing = plan.required.find(isEmpty);
@@ -167,17 +167,32 @@ function noPlan(header: readonly string[], options: CsvOptions, delimiter: strin
 interface CsvRecord {
   readonly record: readonly string[];
   readonly row: number;
+  /** Line of the file where the row starts, from 1. */
+  readonly line: number;
+}
+
+/** `row 4`, or `row 4 (line 9)` below fields with line breaks: rows are what we count, lines what an editor shows. */
+function place(row: number, line: number): string {
+  return line === row ? `row ${row}` : `row ${row} (line ${line})`;
+}
+
+/** Line breaks in the fields of a row. (The parser's own count takes a CRLF between quotes for two.) */
+function lineBreaks(record: readonly string[]): number {
+  return record.reduce((sum, field) => sum + (field.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
 }
 
 async function* records(source: AsyncIterable<Uint8Array>, delimiter: string): AsyncGenerator<CsvRecord> {
   let header: readonly string[] | undefined;
+  let nextLine = 1;
   const options: CsvParseOptions<CsvRecord, string[]> = {
     delimiter,
     max_record_size: MAX_ROW_BYTES,
     // Seen here and not below, because an error drops the records that wait to be read, and its message needs the names.
     on_record: (record, { records: row }) => {
       if (header === undefined && !isBlank(record)) header = record;
-      return { record, row };
+      const line = nextLine;
+      nextLine += 1 + lineBreaks(record);
+      return { record, row, line };
     },
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
@@ -189,7 +204,7 @@ async function* records(source: AsyncIterable<Uint8Array>, delimiter: string): A
   try {
     for await (const item of parser) yield item as CsvRecord;
   } catch (cause) {
-    throw cause instanceof CsvError ? csvProblem(cause, header ?? []) : cause;
+    throw cause instanceof CsvError ? csvProblem(cause, header ?? [], nextLine) : cause;
   }
 }
 
@@ -199,12 +214,12 @@ interface CsvPlace {
   readonly index?: unknown;
 }
 
-function csvProblem(error: CsvError, header: readonly string[]): InvalidInputError {
-  const place = error as CsvError & CsvPlace;
-  const row = Number(place.records) + 1;
-  const index = Number(place.index);
+function csvProblem(error: CsvError, header: readonly string[], line: number): InvalidInputError {
+  const seen = error as CsvError & CsvPlace;
+  const row = Number(seen.records) + 1;
+  const index = Number(seen.index);
   const column = header[index] === undefined ? `column ${index + 1}` : `column ${JSON.stringify(header[index])}`;
-  const at = `row ${row}, ${column}`;
+  const at = `${place(row, line)}, ${column}`;
   switch (error.code) {
     case 'CSV_QUOTE_NOT_CLOSED':
       return new InvalidInputError(`${at}: a quoted field is never closed`, 'a quote inside a quoted field is written twice: ""');
@@ -219,10 +234,10 @@ function csvProblem(error: CsvError, header: readonly string[]): InvalidInputErr
   }
 }
 
-function wrongWidth(record: readonly string[], row: number, header: readonly string[]): InvalidInputError {
+function wrongWidth(record: readonly string[], at: string, header: readonly string[]): InvalidInputError {
   const first = record.length < header.length ? `nothing for column ${JSON.stringify(header[record.length])}` : `${JSON.stringify((record[header.length] ?? '').slice(0, 40))} behind the last column`;
   return new InvalidInputError(
-    `row ${row}: expected ${header.length} fields (${shown(header)}), got ${record.length}: ${first}`,
+    `${at}: expected ${header.length} fields (${shown(header)}), got ${record.length}: ${first}`,
     'fields that hold a delimiter must be in quotes',
   );
 }

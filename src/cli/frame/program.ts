@@ -60,6 +60,19 @@ function afterHelp(path: string, command: AnyCommand): string {
   return ['', ...(examples.length === 0 ? [] : ['Examples:', ...examples, '']), ...(keys.length === 0 ? [] : [shape, ...keys])].join('\n');
 }
 
+/** commander turns `--no-color` into `color: false`; here it is the flag `noColor`, as it was declared. */
+function restoreNegated(given: Readonly<Record<string, unknown>>, options: Options): Record<string, unknown> {
+  const negated = Object.keys(options).flatMap((key) => {
+    const [, first, rest] = /^no([A-Z])(.*)$/.exec(key) ?? [];
+    return first === undefined ? [] : [{ key, positive: `${first.toLowerCase()}${rest ?? ''}` }];
+  });
+  const hidden = new Set(negated.map(({ positive }) => positive).filter((name) => !(name in options)));
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([key]) => !hidden.has(key))),
+    ...Object.fromEntries(negated.map(({ key, positive }) => [key, given[positive] === false])),
+  };
+}
+
 /** The command that a wrong command line speaks to, as far as it can be told: `r3mes wallet show`. */
 function addressed(nouns: readonly Noun[], argv: readonly string[]): string {
   const noun = nouns.find(({ name }) => argv.includes(name));
@@ -97,10 +110,9 @@ export function parseCommandLine(nouns: readonly Noun[], argv: readonly string[]
     addOptions(leaf, command.options);
     leaf.addHelpText('after', afterHelp(path, command));
     leaf.action(() => {
-      // commander turns --no-color into color: false
-      const { color, ...raw } = leaf.optsWithGlobals<Record<string, unknown>>();
       const positionals = leaf.processedArgs as readonly unknown[];
-      found = { kind: 'command', path, command, positionals, raw: { ...raw, noColor: color === false } };
+      const raw = restoreNegated(leaf.optsWithGlobals<Record<string, unknown>>(), { ...command.options, ...GLOBALS });
+      found = { kind: 'command', path, command, positionals, raw };
     });
   };
   for (const noun of nouns) {

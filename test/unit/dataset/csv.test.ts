@@ -132,6 +132,8 @@ describe('wrong CSV', () => {
     ['a row with too few fields', 'title,text,category\na,b,c\nd,e\n', {}, /row 3: expected 3 fields \("title", "text", "category"\), got 2: nothing for column "category"/],
     ['a row with too many fields', 'title,text\na,b\n\nc,d,e, f\n', {}, /row 4: expected 2 fields .* got 4: "e" behind the last column/],
     ['a quote that is never closed', 'title,text\na,"b\nc,d\n', {}, /row 2, column "text": a quoted field is never closed/],
+    ['one below fields with line breaks', 'title,text\r\n"a\r\nb","c\nd"\r\n"open\r\nx,y\r\n', {}, /row 3 \(line 5\), column "title": a quoted field is never closed/],
+    ['a short row below one', 'title,text\n"a\rb",c\nd\n', {}, /row 3 \(line 4\): expected 2 fields/],
     ['text behind a closing quote', 'title,text\na,b\nc,"d"e\n', {}, /row 3, column "text": expected a delimiter/],
     ['a quote inside a field', 'title,text\na,b\n\nc,d"e"\n', {}, /row 4, column "text": a quote in the middle/],
     ['no column for text', 'year,president\n1,2\n', {}, /expected a column text.*the header has "year", "president"/],

@@ -21,6 +21,7 @@ function nouns(act: Act, stream = false): readonly Noun[] {
       colour: choice({ placeholder: 'C', summary: 'which', choices: ['red', 'blue'], fallback: 'red' }),
       tag: list(text({ placeholder: 'TAG', summary: 'tags' })),
       dry: flag('only say'),
+      noFuss: flag('without'),
       threads: setting('threads'),
       even: optional(
         parsed({
@@ -60,17 +61,17 @@ describe('arguments and options', () => {
   it('gives handlers typed values with defaults', async () => {
     const { code, json } = await runCli(['thing', 'do', 'it', '--json'], { nouns: nouns(seen) });
     expect(code).toBe(0);
-    expect(json).toEqual({ what: 'it', more: [], must: 'there', count: 3, colour: 'red', tag: [], dry: false, threads: 0 });
+    expect(json).toEqual({ what: 'it', more: [], must: 'there', count: 3, colour: 'red', tag: [], dry: false, noFuss: false, threads: 0 });
   });
 
   it('takes flags, short flags, repeated options and lists', async () => {
-    const argv = ['thing', 'do', 'it', '7', '18446744073709551615', '-o', 'f', '--count', '9', '--tag', 'a', '--tag', 'b', '--dry', '--even', '4', '--json'];
+    const argv = ['thing', 'do', 'it', '7', '18446744073709551615', '-o', 'f', '--count', '9', '--tag', 'a', '--tag', 'b', '--dry', '--no-fuss', '--even', '4', '--json'];
     const { json } = await runCli(argv, { nouns: nouns(seen) });
-    expect(json).toMatchObject({ out: 'f', count: 9, tag: ['a', 'b'], dry: true, even: 4, more: ['7', '18446744073709551615'] });
+    expect(json).toMatchObject({ out: 'f', count: 9, tag: ['a', 'b'], dry: true, noFuss: true, even: 4, more: ['7', '18446744073709551615'] });
   });
 
   it('lets a flag win over its variable and the variable over the default', async () => {
-    const env = { R3MES_COUNT: '5', R3MES_DRY: 'yes', R3MES_TAG: 'x,y', R3MES_COLOUR: 'blue' };
+    const env = { R3MES_COUNT: '5', R3MES_DRY: 'yes', R3MES_NO_FUSS: '1', R3MES_TAG: 'x,y', R3MES_COLOUR: 'blue' };
     const { json } = await runCli(['thing', 'do', 'it', '--colour', 'red', '--json'], { nouns: nouns(seen), env });
     expect(json).toMatchObject({ count: 5, dry: true, tag: ['x', 'y'], colour: 'red' });
     const off = await runCli(['thing', 'do', 'it', '--json'], { nouns: nouns(seen), env: { R3MES_DRY: '0', R3MES_COUNT: '' } });
