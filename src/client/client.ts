@@ -8,6 +8,7 @@ import type { Any } from '../protocol/gen/google/protobuf/any.js';
 import { type GenesisDoc, parseGenesisDoc } from '../protocol/genesis-doc.js';
 import { parseRfc3339 } from '../protocol/rfc3339.js';
 import { newBlocks } from './blocks.js';
+import { ChainHistory } from './history.js';
 import type { ChainMessage } from './messages.js';
 import { ChainQueries } from './queries.js';
 import { RpcAnswerError, RpcConnection, base64Bytes, int64Text, readAnswer } from './rpc.js';
@@ -90,6 +91,7 @@ export interface WaitOptions extends SubmitOptions {
 export class ChainClient {
   readonly chainId: string;
   readonly queries: ChainQueries;
+  readonly history: ChainHistory;
   readonly #rpc: RpcConnection;
   readonly #submitter: TxSubmitter;
 
@@ -97,6 +99,7 @@ export class ChainClient {
     this.chainId = chainId;
     this.#rpc = rpc;
     this.queries = new ChainQueries(rpc);
+    this.history = new ChainHistory(rpc);
     this.#submitter = new TxSubmitter(rpc, this.queries, chainId, gasPriceMicro);
   }
 

@@ -29,6 +29,8 @@ const PUBKEY_TYPE_URL = '/cosmos.crypto.secp256k1.PubKey';
 export interface SubmitOptions {
   /** Gas limit; `auto` (the default) simulates first. */
   readonly gas?: 'auto' | bigint;
+  /** Fee in uremes; absent: gas limit × gas price. */
+  readonly fee?: bigint;
   readonly memo?: string;
 }
 
@@ -83,9 +85,9 @@ export class TxSubmitter {
    * Signs and sends; the transaction then waits for a block.
    * @throws TxFailedError where CheckTx refuses it; R3mesError NODE_UNREACHABLE, MEMPOOL_FULL, UNKNOWN_ACCOUNT.
    */
-  submit(signer: ChainSigner, messages: readonly ChainMessage[], { gas = 'auto', memo = '' }: SubmitOptions = {}): Promise<SubmittedTx> {
+  submit(signer: ChainSigner, messages: readonly ChainMessage[], options: SubmitOptions = {}): Promise<SubmittedTx> {
     const account = this.#accountState(signer.address);
-    const result = account.last.then(() => this.#send(account, signer, messages, gas, memo));
+    const result = account.last.then(() => this.#send(account, signer, messages, options));
     account.last = result.catch(() => undefined);
     return result;
   }
@@ -122,11 +124,11 @@ export class TxSubmitter {
     }
   }
 
-  async #send(account: AccountState, signer: ChainSigner, messages: readonly ChainMessage[], gas: 'auto' | bigint, memo: string): Promise<SubmittedTx> {
+  async #send(account: AccountState, signer: ChainSigner, messages: readonly ChainMessage[], { gas = 'auto', memo = '', fee }: SubmitOptions): Promise<SubmittedTx> {
     const gasLimit = gas === 'auto' ? ((await this.simulate(signer, messages, memo)) * GAS_TENTHS + 9n) / 10n : gas;
     for (let attempt = 0; ; attempt++) {
       const sequence = account.sequence ?? (await this.#refetch(account, signer.address));
-      const bytes = await this.#sign(signer, messages, gasLimit, memo, account.accountNumber, sequence);
+      const bytes = await this.#sign(signer, messages, { gasLimit, memo, fee }, account.accountNumber, sequence);
       const hash = txHash(bytes);
       // Whether the node took it is not known until it says so.
       account.sequence = undefined;
@@ -155,8 +157,14 @@ export class TxSubmitter {
     return found.sequence;
   }
 
-  async #sign(signer: ChainSigner, messages: readonly ChainMessage[], gasLimit: bigint, memo: string, accountNumber: bigint, sequence: bigint): Promise<Uint8Array> {
-    const amount = (gasLimit * (await this.#gasPrice()) + MICRO - 1n) / MICRO;
+  async #sign(
+    signer: ChainSigner,
+    messages: readonly ChainMessage[],
+    { gasLimit, memo, fee: given }: { gasLimit: bigint; memo: string; fee: bigint | undefined },
+    accountNumber: bigint,
+    sequence: bigint,
+  ): Promise<Uint8Array> {
+    const amount = given ?? (gasLimit * (await this.#gasPrice()) + MICRO - 1n) / MICRO;
     const fee = { amount: amount === 0n ? [] : [{ denom: DENOM, amount: amount.toString() }], gas: gasLimit.toString() };
     const client = await SigningStargateClient.offline(signer.direct, { registry: this.#registry });
     const signed = await client.sign(signer.address, messages, fee, memo, {
