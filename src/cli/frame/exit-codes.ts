@@ -35,6 +35,7 @@ const EXIT_OF: Readonly<Record<string, ExitCode>> = {
   USAGE: EXIT.usage,
   CONFIG_INVALID: EXIT.usage,
   MISSING_ANSWER: EXIT.usage,
+  WRONG_NETWORK: EXIT.usage,
   CANCELLED: EXIT.cancelled,
   CONFIRMATION_NEEDED: EXIT.cancelled,
   KEY_LOCKED: EXIT.locked,
