@@ -14,9 +14,11 @@ export type {
   TokenizeFileOptions,
   TokenizeResult,
 } from './files.js';
-export { DEFAULT_CHUNK_TOKENS, DEFAULT_SHARD_CHUNKS, planChunks } from './manifest.js';
+export { inspectFile } from './inspect-file.js';
+export type { InspectedFile } from './inspect-file.js';
+export { DEFAULT_CHUNK_TOKENS, DEFAULT_SHARD_CHUNKS, encodeManifest, planChunks } from './manifest.js';
 export type { DatasetLabel, Manifest, Shard } from './manifest.js';
-export { inspectManifest, readChunk, readManifest, verifyDataset } from './read.js';
+export { inspectManifest, readChunk, readManifest, summarize, verifyDataset } from './read.js';
 export type { DatasetSummary, VerifyProgress, VerifyResult } from './read.js';
 export { renderRow } from './rows.js';
 export type { DatasetRow } from './rows.js';

@@ -8,3 +8,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .trimEnd();
   return [head, ...rows].map(line).join('\n');
 }
+
+/** One labelled value a line, the values below each other. */
+export function facts(rows: readonly (readonly [label: string, value: string | number | bigint])[]): string {
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+}

@@ -1,0 +1,47 @@
+import path from 'node:path';
+
+import type { FileProgress, JobOptions } from '../../../dataset/index.js';
+import { usageError } from '../../frame/errors.js';
+import type { Context } from '../../frame/context.js';
+import type { Progress } from '../../frame/progress.js';
+import { fileExists } from '../../files/exists.js';
+
+/** A file of this command line. */
+export function given(ctx: Context, file: string): string {
+  return path.resolve(ctx.io.cwd, file);
+}
+
+/** Runs one step of long work: shows it, and ends it well or badly as the work ends. */
+export async function step<T>(ctx: Context, what: string, work: (progress: Progress) => Promise<T>): Promise<T> {
+  const progress = await ctx.progress(what);
+  try {
+    const result = await work(progress);
+    progress.succeed();
+    return result;
+  } catch (error) {
+    progress.fail();
+    throw error;
+  }
+}
+
+/** How a job over a file tells how far it is, and how it is stopped. */
+export function watched(ctx: Context, progress: Progress): JobOptions {
+  return {
+    signal: ctx.signal,
+    onProgress: ({ bytesDone, bytesTotal, rows }: FileProgress) =>
+      progress.update({ done: bytesDone, total: bytesTotal, ...(rows > 0 ? { detail: `${rows} rows` } : {}) }),
+  };
+}
+
+/**
+ * Asks before a file is replaced, so that nobody waits for work whose result is then refused.
+ * @returns whether there is one and it may be replaced.
+ * @throws R3mesError USAGE where it is the input itself; CONFIRMATION_NEEDED, CANCELLED.
+ */
+export async function mayReplace(ctx: Context, input: string, output: string, force: boolean): Promise<boolean> {
+  if (input === output) throw usageError(`${output} is the input, too`, 'name another file with --output');
+  if (force) return true;
+  if (!(await fileExists(output))) return false;
+  await ctx.prompt.confirm(`overwrite ${output}`);
+  return true;
+}
