@@ -1,8 +1,10 @@
 import { completionNoun } from './commands/completion/index.js';
 import { configNoun } from './commands/config/index.js';
 import { datasetNoun } from './commands/dataset/index.js';
+import { queryNoun } from './commands/query/index.js';
+import { txNoun } from './commands/tx/index.js';
 import { walletNoun } from './commands/wallet/index.js';
 import type { Noun } from './frame/command.js';
 
 /** All commands, in the order of help. A command stands here when it works. */
-export const NOUNS: readonly Noun[] = [datasetNoun, walletNoun, configNoun, completionNoun];
+export const NOUNS: readonly Noun[] = [datasetNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];
