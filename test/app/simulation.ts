@@ -16,11 +16,11 @@ import {
   reportCommitment,
 } from '../../src/protocol/commitments.js';
 import type { Any } from '../../src/protocol/gen/google/protobuf/any.js';
-import { DutyKind, DutyStatus, SubjectKind, type Case, type Duty } from '../../src/protocol/gen/remes/remes/v1/challenge.js';
+import { CasePhase, DutyKind, DutyStatus, SubjectKind, type Case, type Duty } from '../../src/protocol/gen/remes/remes/v1/challenge.js';
 import { Model } from '../../src/protocol/gen/remes/remes/v1/model.js';
 import { Part, type Registration, type SlashRecord } from '../../src/protocol/gen/remes/remes/v1/node.js';
 import * as q from '../../src/protocol/gen/remes/remes/v1/query.js';
-import type { RewardRecord } from '../../src/protocol/gen/remes/remes/v1/reward.js';
+import { RewardStatus, type RewardRecord } from '../../src/protocol/gen/remes/remes/v1/reward.js';
 import { GradientEncoding, type StoredGradient } from '../../src/protocol/gen/remes/remes/v1/stored_gradient.js';
 import {
   JobStatus,
@@ -34,7 +34,7 @@ import { sha256, taggedHash } from '../../src/protocol/hash.js';
 import { moduleAddress } from '../../src/protocol/address.js';
 import { profile, UREMES_PER_REMES, type Profile } from '../../src/protocol/params.js';
 import { vrfPublicKey } from '../../src/protocol/vrf.js';
-import { CHAIN_ID, message, TestChain, testAccount, type TestAccount, type TestBlock, type TestTxResult } from './harness.js';
+import { CHAIN_ID, message, TestChain, testAccount, type TestAccount, type TestBlock, type TestEvent, type TestTxResult } from './harness.js';
 
 export const remes = (amount: number): bigint => BigInt(Math.round(amount * 1_000_000));
 
@@ -175,6 +175,7 @@ export class Simulation {
     }
     for (const { account, messages } of extra) await send(account, ...messages);
     const block = await this.chain.block(txs);
+    this.#follow([...block.events, ...block.results.flatMap((r) => r.events)]);
     this.failures.push(...block.results.filter((r) => r.code !== 0));
     return block;
   }
@@ -398,6 +399,54 @@ export class Simulation {
       expectedSupply: GENESIS_SUPPLY + (await this.minted()) - burnedBySlash - this.burnedBonds,
       escrow: await this.chain.balance(moduleAddress('node')),
       stakes,
+    };
+  }
+
+  /** What the bank's events say was minted and burned, in uremes: a second count beside the modules' own. */
+  readonly trail = { minted: 0n, burned: 0n };
+
+  #follow(events: readonly TestEvent[]): void {
+    const amount = (e: TestEvent) => BigInt((e.attributes['amount'] ?? '').replace(/uremes$/, ''));
+    for (const e of events) {
+      if (e.type === 'coinbase') this.trail.minted += amount(e);
+      if (e.type === 'burn') this.trail.burned += amount(e);
+    }
+  }
+
+  async registrations(part: Part): Promise<Registration[]> {
+    const request = q.QueryGetRegistrationsRequest.fromPartial({ part, pagination: { limit: 1000n } });
+    return (await this.chain.ask('/remes.remes.v1.Query/GetRegistrations', q.QueryGetRegistrationsRequest, request, q.QueryGetRegistrationsResponse)).registrations;
+  }
+
+  /**
+   * What every block must leave whole, from three sides: supply = balances = genesis + minted − burned (as the bank's events
+   * say), the stake escrow = all stakes, the bond escrow = bonds of open cases, emission = minted + frozen pay.
+   */
+  async invariants(others: readonly string[] = []): Promise<{ left: Record<string, bigint>; right: Record<string, bigint> }> {
+    const accounts = [...this.miners, ...this.proposers, ...this.verifiers].map((a) => a.account.address);
+    const modules = ['node', 'challenge', 'fee_collector'].map(moduleAddress);
+    let balances = 0n;
+    for (const address of new Set([...accounts, ...others, ...modules, this.outsider.address, testAccount('treasury').address])) {
+      balances += await this.chain.balance(address);
+    }
+    let stakes = 0n;
+    for (const part of [Part.MINER, Part.PROPOSER, Part.VERIFIER]) for (const r of await this.registrations(part)) stakes += BigInt(r.stake);
+    const open = (await this.cases()).filter((c) => c.phase !== CasePhase.CLOSED);
+    const bonds = open.flatMap((c) => c.bonds).reduce((sum, b) => sum + BigInt(b.amount), 0n);
+    let frozen = 0n;
+    for (let id = (await this.window())?.id ?? 0n; id > 0n; id--) {
+      for (const r of await this.rewards(id)) if (r.status === RewardStatus.FROZEN) frozen += BigInt(r.amount);
+    }
+    const supply = await this.chain.supply();
+    return {
+      left: { balances, supply, stakes, bonds, emission: await this.minted() },
+      right: {
+        balances: supply,
+        supply: GENESIS_SUPPLY + this.trail.minted - this.trail.burned,
+        stakes: await this.chain.balance(moduleAddress('node')),
+        bonds: await this.chain.balance(moduleAddress('challenge')),
+        emission: this.trail.minted + frozen,
+      },
     };
   }
 

@@ -113,11 +113,12 @@ export class Duties {
     const revealed = { ...duty, status: DutyStatus.REVEALED, reportHash: hash, reportDigest: digest };
     this.state.finishDuty(ctx, revealed);
     const caseId = this.listener.reported(ctx, revealed);
-    this.closeIfDone(ctx, group);
+    // What follows from a whole group (a verdict, slashes, a reverted window) is nobody's transaction to pay gas for.
+    if (this.isDone(ctx, group)) this.state.groupDeadlines.push(ctx, ctx.block.height, group.id);
     return caseId;
   }
 
-  /** Deadlines of this height: who kept silent is slashed and gone. */
+  /** Groups that are complete or due at this height: who kept silent is slashed and gone. */
   endBlock(ctx: Context): void {
     const { height } = ctx.block;
     for (const id of this.state.groupDeadlines.drain(ctx, height)) {
@@ -143,12 +144,15 @@ export class Duties {
     }
   }
 
+  private isDone(ctx: Context, group: DutyGroup): boolean {
+    return this.state.groupDuties(ctx, group).every((d) => d.status !== DutyStatus.DRAWN && d.status !== DutyStatus.COMMITTED);
+  }
+
   private closeIfDone(ctx: Context, group: DutyGroup): void {
-    const duties = this.state.groupDuties(ctx, group);
-    if (duties.some((d) => d.status === DutyStatus.DRAWN || d.status === DutyStatus.COMMITTED)) return;
+    if (!this.isDone(ctx, group)) return;
     const closed = { ...group, closed: true };
     this.state.saveGroup(ctx, closed);
-    this.listener.groupDone(ctx, closed, duties);
+    this.listener.groupDone(ctx, closed, this.state.groupDuties(ctx, group));
   }
 
   /** Ends what is left of a group whose subject needs no reports any more. */
