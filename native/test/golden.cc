@@ -1,9 +1,11 @@
 // Prints one line `name sha256` for every golden case. The same lines come from every compiler, optimisation level, number
 // of threads and micro-batch size: they stand in test/vectors/arithmetic.
 //
-//   golden [threads] [micro_batch]
+//   golden [threads] [micro_batch] [file]    with a file: fails where the lines are not exactly those of the file
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "r3mes/kernels.h"
@@ -27,25 +29,31 @@ void require(r3mes_status status, const r3mes_error& error) {
   std::exit(1);
 }
 
-void line(const char* name, Sha256& hash) { std::printf("%s %s\n", name, hash.hex().c_str()); }
+vector<std::string> lines;
 
-/** Gaussian rows, with a row of zeros, a row of subnormals, one of huge values, one of ties, one with an outlier. */
-vector<float> awkward(Random& random, int rows, int n) {
-  vector<float> x = test::gaussians(random, static_cast<std::size_t>(rows) * n);
-  for (int i = 0; i < rows; ++i) {
-    float* row = x.data() + static_cast<std::size_t>(i) * n;
-    for (int c = 0; c < n; ++c) {
-      switch (i % 8) {
-        case 1: row[c] = c % 2 == 0 ? 0.0f : -0.0f; break;
-        case 2: row[c] *= 0x1p-130f; break;
-        case 3: row[c] *= 0x1p60f; break;
-        case 4: row[c] = (static_cast<float>(random.below(64)) - 31.5f) * (c == 0 ? 2.0f : 1.0f); break;
-        case 5: row[c] *= c == n / 2 ? 1000.0f : 1.0f; break;
-        default: break;
-      }
-    }
+void line(const char* name, Sha256& hash) {
+  lines.push_back(std::string(name) + " " + hash.hex());
+  std::printf("%s\n", lines.back().c_str());
+}
+
+/** 0 where the printed lines are those of the file, in its order; else 1 and what differs. */
+int compare(const char* path) {
+  std::ifstream file(path);
+  if (!file) {
+    std::printf("ERROR cannot read %s, where the golden hashes should be\n", path);
+    return 1;
   }
-  return x;
+  vector<std::string> expected;
+  for (std::string text; std::getline(file, text);) expected.push_back(text);
+  int different = 0;
+  for (std::size_t i = 0; i < std::max(lines.size(), expected.size()); ++i) {
+    const std::string got = i < lines.size() ? lines[i] : "nothing", want = i < expected.size() ? expected[i] : "nothing";
+    if (got == want) continue;
+    ++different;
+    std::printf("FAILED line %zu: got %s, expected %s\n", i + 1, got.c_str(), want.c_str());
+  }
+  std::printf("golden: %zu lines, %d differ\n", lines.size(), different);
+  return different == 0 && !lines.empty() ? 0 : 1;
 }
 
 void elementary() {
@@ -78,7 +86,7 @@ void quantizers() {
   Sha256 h8, h16;
   for (const int n : {1, 2, 7, 8, 31, 64, 257, 1000}) {
     const int rows = 17;
-    const vector<float> x = awkward(random, rows, n);
+    const vector<float> x = test::awkward(random, rows, n);
     r3mes_error error;
     vector<std::int8_t> q8(x.size());
     vector<float> scale(rows);
@@ -104,7 +112,7 @@ void products() {
   Sha256 hash;
   for (const int k : {1, 3, 8, 40, 511, 513, 1030, 5000}) {
     const int m = 9, n = 11;
-    vector<float> a = awkward(random, m, k), b = awkward(random, n, k), y(m * n);
+    vector<float> a = test::awkward(random, m, k), b = test::awkward(random, n, k), y(m * n);
     for (int i = 0; i < k; ++i) a[8 * k + i] = b[10 * k + i] = 32639.0f;  // the largest mantissas there are
     r3mes_error error;
     require(r3mes_dot16(y.data(), a.data(), b.data(), m, n, k, &error), error);
@@ -118,7 +126,7 @@ void rms() {
   Sha256 hash;
   for (const int n : {1, 5, 72, 256, 1040}) {
     const int rows = 9;
-    vector<float> x = awkward(random, rows, n), dy = test::gaussians(random, x.size(), 0x1p-20f), w = test::gaussians(random, n);
+    vector<float> x = test::awkward(random, rows, n), dy = test::gaussians(random, x.size(), 0x1p-20f), w = test::gaussians(random, n);
     for (int c = 0; c < n; ++c) x[3 * n + c] *= 0x1p-10f;
     vector<float> y(x.size()), dx(x.size()), rstd(rows);
     r3mes_error error;
@@ -141,7 +149,7 @@ void linears() {
     const vector<float> a = test::gaussians(random, static_cast<std::size_t>(c.rank) * c.in, 0.1f);
     vector<float> b = test::gaussians(random, static_cast<std::size_t>(c.rank) * c.out, 0.1f);
     for (int j = 0; j < c.rank; ++j) b[j] = 0.0f;  // a row of B that is zero
-    const vector<float> x = awkward(random, c.rows, c.in);
+    const vector<float> x = test::awkward(random, c.rows, c.in);
     vector<float> dy = test::gaussians(random, static_cast<std::size_t>(c.rows) * c.out, 0x1p-15f);
     for (int o = 0; o < c.out; ++o) dy[static_cast<std::size_t>(c.rows - 1) * c.out + o] = 0.0f;
     vector<float> y(dy.size()), dx(x.size()), u(static_cast<std::size_t>(c.rows) * c.rank), da(a.size()), db(b.size());
@@ -283,5 +291,5 @@ int main(int argc, char** argv) {
   step({"step-odd-untied", {72, 188, 3, 6, 3, 12, 301, 512, 1e-6f, 500000.0}, false, {5, 7.0f, 0x7f}, 5, 37});
   step({"step-two-blocks", {32, 48, 1, 2, 1, 16, 67, 512, 1e-5f, 10000.0}, true, {3, 3.0f, 0x55}, 2, 300});
   step({"step-long", {16, 20, 1, 2, 1, 8, 29, 2048, 1e-5f, 10000.0}, true, {2, 4.0f, 0x7f}, 1, 1100});
-  return 0;
+  return argc > 3 ? compare(argv[3]) : 0;
 }

@@ -41,6 +41,25 @@ inline std::vector<float> gaussians(Random& random, std::size_t n, float scale =
   return x;
 }
 
+/** Gaussian rows, with a row of zeros, a row of subnormals, one of huge values, one of ties, one with an outlier. */
+inline std::vector<float> awkward(Random& random, int rows, int n) {
+  std::vector<float> x = gaussians(random, static_cast<std::size_t>(rows) * n);
+  for (int i = 0; i < rows; ++i) {
+    float* row = x.data() + static_cast<std::size_t>(i) * n;
+    for (int c = 0; c < n; ++c) {
+      switch (i % 8) {
+        case 1: row[c] = c % 2 == 0 ? 0.0f : -0.0f; break;
+        case 2: row[c] *= 0x1p-130f; break;
+        case 3: row[c] *= 0x1p60f; break;
+        case 4: row[c] = (static_cast<float>(random.below(64)) - 31.5f) * (c == 0 ? 2.0f : 1.0f); break;
+        case 5: row[c] *= c == n / 2 ? 1000.0f : 1.0f; break;
+        default: break;
+      }
+    }
+  }
+  return x;
+}
+
 /** A model with its weights; `weights` points into the vectors, so it must not be copied. */
 struct SyntheticModel {
   r3mes_model_shape shape{};
