@@ -1,8 +1,9 @@
 import { COLUMN_ROLES, type ColumnNames, type ColumnRole, convertFile, type ConvertResult, type RowFormat } from '../../../dataset/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
+import { step } from '../../frame/step.js';
 import { facts } from '../../frame/table.js';
-import { given, mayReplace, step, watched } from './job.js';
+import { given, mayReplace, watched } from './job.js';
 
 type ColumnArgs = { readonly [R in ColumnRole as `${R}Column`]: string | undefined };
 

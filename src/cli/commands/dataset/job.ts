@@ -11,19 +11,6 @@ export function given(ctx: Context, file: string): string {
   return path.resolve(ctx.io.cwd, file);
 }
 
-/** Runs one step of long work: shows it, and ends it well or badly as the work ends. */
-export async function step<T>(ctx: Context, what: string, work: (progress: Progress) => Promise<T>): Promise<T> {
-  const progress = await ctx.progress(what);
-  try {
-    const result = await work(progress);
-    progress.succeed();
-    return result;
-  } catch (error) {
-    progress.fail();
-    throw error;
-  }
-}
-
 /** How a job over a file tells how far it is, and how it is stopped. */
 export function watched(ctx: Context, progress: Progress): JobOptions {
   return {

@@ -2,8 +2,9 @@ import { buildDataset, DEFAULT_SHARD_CHUNKS, loadModelTokenizer, type DatasetSum
 import { R3mesError } from '../../../protocol/errors.js';
 import { type Blocks, UnixfsStore } from '../../../storage/index.js';
 import type { Context } from '../../frame/context.js';
+import { step } from '../../frame/step.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../../model-directory.js';
-import { given, step, watched } from './job.js';
+import { given, watched } from './job.js';
 
 /** Keeps nothing: for the CIDs of content of any length, in constant memory. */
 const NOWHERE: Blocks = {

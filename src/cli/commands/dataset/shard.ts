@@ -4,8 +4,9 @@ import { encodeManifest, shardFile, summarize } from '../../../dataset/index.js'
 import { openLocalStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
+import { step } from '../../frame/step.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import { given, mayReplace, step, watched } from './job.js';
+import { given, mayReplace, watched } from './job.js';
 import { describeDataset } from './describe.js';
 
 export interface ShardArgs {

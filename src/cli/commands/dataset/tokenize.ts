@@ -2,9 +2,10 @@ import { loadModelTokenizer, tokenizeFile } from '../../../dataset/index.js';
 import { openLocalStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
+import { step } from '../../frame/step.js';
 import { facts } from '../../frame/table.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../../model-directory.js';
-import { given, mayReplace, step, watched } from './job.js';
+import { given, mayReplace, watched } from './job.js';
 
 export interface TokenizeArgs {
   readonly input: string;

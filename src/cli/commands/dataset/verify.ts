@@ -3,8 +3,8 @@ import { InvalidInputError } from '../../../protocol/errors.js';
 import { type ContentStore, openLocalStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
+import { step } from '../../frame/step.js';
 import { describeDataset } from './describe.js';
-import { step } from './job.js';
 import { inspectArgument } from './manifest-argument.js';
 import { rebuild } from './rebuild.js';
 

@@ -1,0 +1,71 @@
+import { defineCommand, type Noun } from '../../frame/command.js';
+import { integer, list, optional, setting, text } from '../../frame/option.js';
+
+const inspect = defineCommand({
+  name: 'inspect',
+  summary: 'show what a model or adapter directory holds, and whether r3mes can train it',
+  details:
+    'A model is a Hugging Face BitNet b1.58 checkpoint; it is read as training would read it. An adapter is what PEFT writes; --base DIR holds it against its backbone. Exit code 1 where something would be refused, with the reasons.',
+  args: { directory: text({ placeholder: 'DIR', summary: 'directory with config.json or adapter_config.json' }) },
+  options: {
+    rank: integer({ placeholder: 'N', min: 1, max: 4096, fallback: '8', summary: 'of a model: rank of the adapter whose size is shown' }),
+    target: list(text({ placeholder: 'LAYER', summary: 'of a model: layers that this adapter would sit on; all seven if not given' })),
+    base: optional(text({ placeholder: 'DIR', summary: 'of an adapter: the model that it is said to belong to' })),
+  },
+  examples: [
+    ['model inspect ./bitnet-b1.58-2B-4T --rank 16', 'shows sizes and what an adapter of rank 16 weighs'],
+    ['model inspect ./adapter --base ./bitnet-b1.58-2B-4T --json', 'checks that the adapter fits the model'],
+  ],
+  json: {
+    kind: 'model or adapter; the keys with ? below are those of one of them',
+    directory: 'the directory',
+    usable: 'whether r3mes would take it',
+    refusals: 'list of {file, code, message, hint}: what would be refused and why',
+    files: 'list of {name, sizeBytes}',
+    tensors: 'list of {dtype, tensors, elements, bytes}, null where the file could not be read',
+    parameters: '{ternary, float, total} of a model, {total} of an adapter; null where unknown',
+    'architecture?': 'first of architectures in config.json, null if absent',
+    'quantization?': '{method, linearClass, mode, packing}, null if config.json has none',
+    'config?': '{hiddenSize, ffnSize, layers, heads, kvHeads, headSize, vocabSize, maxPositions, rmsEpsilon, ropeTheta, tiedEmbedding}, null where refused',
+    'maxSequenceLength?': 'most tokens of a training sequence, null where unknown',
+    'tokenizer?': '{type, vocabSize, eosTokenId}, null if there is none that can be used',
+    'adapter?': '{rank, targets, parameters, bytes}: size of an adapter of this rank, null where config.json is refused',
+    'engineChecked?': 'whether the engine took the weights, too; false where it is not built',
+    'rank?': 'rank of the adapter',
+    'alpha?': 'its alpha; the scaling is alpha / rank',
+    'targets?': 'layers it sits on',
+    'baseModel?': 'base_model_name_or_path of adapter_config.json',
+    'baseChecked?': 'whether its tensors were held against --base',
+  },
+  load: async () => (await import('./inspect.js')).modelInspect,
+});
+
+const check = defineCommand({
+  name: 'check',
+  summary: "hold the engine against another implementation's numbers",
+  details:
+    'A reference case is a directory with a checkpoint (config.json, model.safetensors), adapter/, case.json and io.safetensors, which holds the loss, the gradients and the training curve that PyTorch and PEFT computed. Exit code 1 beyond the bounds: loss within 0.005, every gradient with cosine of at least 0.999, curve within 0.1.',
+  args: { directory: text({ placeholder: 'CASE', summary: 'directory of the case' }) },
+  options: {
+    threads: setting('threads'),
+    microBatch: integer({ placeholder: 'N', min: 1, max: 4096, fallback: '4', summary: 'sequences processed at once; changes memory, never a result' }),
+  },
+  examples: [['model check ../shared/reference-models/gqa-tied --json', 'prints the differences as one object']],
+  json: {
+    case: 'name of the directory',
+    withinBounds: 'whether all three bounds hold',
+    loss: 'loss that the engine computes, nats a token',
+    referenceLoss: 'loss of the reference',
+    lossDifference: 'absolute difference of the two',
+    smallestCosine: 'smallest cosine between a gradient and that of the reference',
+    smallestCosineTensor: 'the tensor that has it',
+    logitsCosine: 'cosine between the logits',
+    curveDifference: 'largest absolute difference of the losses while training',
+    steps: 'optimizer steps of the curve',
+    bounds: '{lossDifference, gradientCosine, curveDifference}',
+    threads: 'threads that computed',
+  },
+  load: async () => (await import('./check.js')).modelCheck,
+});
+
+export const modelNoun: Noun = { name: 'model', summary: 'backbones and adapters: inspect, check', commands: [inspect, check] };
