@@ -21,7 +21,7 @@ import type { Duties } from './duties.js';
 import { challengeError } from './errors.js';
 import type { Keepers } from './expected-keepers.js';
 import type { ChallengeState, Subject } from './state.js';
-import { bondWins, decide, judgeReport } from './verdicts.js';
+import { bondWins, claimOf, decide, judgeReport } from './verdicts.js';
 
 /** What follows a closed case outside this module. */
 export interface CaseListener {
@@ -224,15 +224,14 @@ export class Cases {
     if (own !== undefined) {
       const quality = judgeReport(own, c);
       if (quality === 'lazy') return { side: Verdict.UNSPECIFIED, claimedHash: own.reportDigest };
+      if (quality === 'false' && c.origin === CaseOrigin.UNEQUAL_REVEALS) return claimOf(own.reportHash, c);
       if (quality === 'false') sides.push(other);
     }
     if (c.origin === CaseOrigin.UNEQUAL_REVEALS) {
       const window = this.keepers.training.state.window(ctx, c.windowId);
       const records = window === undefined ? [] : this.keepers.aggregation.records(ctx, window);
       const hash = records.find((r) => r.proposer === address)?.result?.resultHash;
-      if (hash !== undefined && !equalBytes(hash, c.verdictHash)) {
-        sides.push(equalBytes(hash, c.disputedHash) ? Verdict.VALID : Verdict.INVALID);
-      }
+      if (hash !== undefined && !equalBytes(hash, c.verdictHash)) return claimOf(hash, c);
     }
     return sides.includes(other) ? { side: other, claimedHash: new Uint8Array() } : undefined;
   }
@@ -285,7 +284,8 @@ export class Cases {
     const quality = judgeReport(report, final);
     if (quality === 'right') return;
     const params = this.state.params(ctx);
-    const accusesWrongly = quality === 'false' && final.verdict === Verdict.VALID;
+    // Of unequal reveals nobody is the one accused: the first may be who was wrong, and whom the report was to help.
+    const accusesWrongly = quality === 'false' && final.verdict === Verdict.VALID && final.origin !== CaseOrigin.UNEQUAL_REVEALS;
     this.state.saveDuty(ctx, { ...report, punished: true });
     this.keepers.nodes.slash(ctx, {
       part: Part.VERIFIER,
@@ -299,7 +299,7 @@ export class Cases {
     });
   }
 
-  /** Winners and void cases get their bonds back; a lost one is half burned, half the other party's. */
+  /** Winners and void cases get their bonds back; a lost one is half burned, half the other party's, if there is one. */
   private settleBonds(ctx: Context, c: Case): void {
     for (const bond of c.bonds) {
       const amount = BigInt(bond.amount);
@@ -308,7 +308,8 @@ export class Cases {
         this.keepers.bank.send(ctx, this.escrowAddress, bond.address, amount);
         continue;
       }
-      const other = bond.side === Verdict.INVALID ? c.accused[0] : c.opener;
+      const accused = c.origin === CaseOrigin.UNEQUAL_REVEALS ? undefined : c.accused[0];
+      const other = bond.side === Verdict.INVALID ? accused : c.opener;
       const compensation = other === undefined || other === '' || other === bond.address ? 0n : amount / 2n;
       if (other !== undefined && compensation > 0n) this.keepers.bank.send(ctx, this.escrowAddress, other, compensation);
       this.keepers.bank.burn(ctx, this.escrowAddress, amount - compensation);
@@ -318,7 +319,7 @@ export class Cases {
 
   /** Who named the right hash first; naming any other earns nothing, so a friend cannot shield a cheater for half the slash. */
   private bountyFor(c: Case): string | undefined {
-    const right = (b: Bond) => b.side === Verdict.INVALID && (c.verdictHash.length === 0 || equalBytes(b.claimedHash, c.verdictHash));
+    const right = (b: Bond) => b.side === Verdict.INVALID && c.verdictHash.length > 0 && equalBytes(b.claimedHash, c.verdictHash);
     return c.bonds.find(right)?.address;
   }
 

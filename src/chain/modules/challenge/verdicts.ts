@@ -55,8 +55,17 @@ export function judgeReport(report: Duty, final: Case): ReportQuality {
   return 'right';
 }
 
-/** Whether a bond is on the winning side. One on neither side of the hash stands for the digest that it claims. */
+/** The stand of who found `hash` in a case that asks which of several is right. */
+export function claimOf(hash: Uint8Array, c: Case): Pick<Bond, 'side' | 'claimedHash'> {
+  return { side: equalBytes(hash, c.disputedHash) ? Verdict.VALID : Verdict.INVALID, claimedHash: hash };
+}
+
+/**
+ * Whether a bond is on the winning side. One on neither side of the hash stands for the digest that it claims; of unequal
+ * reveals, where two may contradict a verdict and each other, each stands for its own hash.
+ */
 export function bondWins(bond: Bond, final: Case): boolean {
   if (bond.side === Verdict.UNSPECIFIED) return equalBytes(bond.claimedHash, final.verdictDigest);
+  if (final.origin === CaseOrigin.UNEQUAL_REVEALS) return equalBytes(bond.claimedHash, final.verdictHash);
   return bond.side === final.verdict;
 }
