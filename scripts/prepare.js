@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-function step(name, run) {
+async function step(name, run) {
   const startedMs = Date.now();
-  run();
+  await run();
   console.error(`prepare: ${name} ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
 }
 
@@ -20,11 +20,11 @@ if (!existsSync(path.join(root, 'node_modules', 'typescript'))) {
 }
 
 const { generate } = await import('./proto.js');
-step('protocol code', generate);
-step('typescript', () => {
+await step('protocol code', generate);
+await step('typescript', () => {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const r = spawnSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.json')], { stdio: 'inherit' });
   if (r.status !== 0) throw new Error(`tsc failed with status ${r.status ?? r.signal}`);
 });
 const { buildAddon } = await import('./build-addon.js');
-step('engine', () => buildAddon());
+await step('engine', () => buildAddon());

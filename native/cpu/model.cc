@@ -222,6 +222,8 @@ r3mes_status r3mes_model_create(r3mes_model** model, const r3mes_model_shape* sh
 
 void r3mes_model_destroy(r3mes_model* model) { delete model; }
 
+const r3mes_model_shape* r3mes_model_get_shape(const r3mes_model* model) { return &model->shape; }
+
 r3mes_status r3mes_adapter_layout(size_t* count, size_t* size, r3mes_adapter_tensor* tensors, const r3mes_model* model,
                                   const r3mes_lora* lora, r3mes_error* error) {
   return guarded(error, [&] {

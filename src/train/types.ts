@@ -1,5 +1,7 @@
 /** Data that the training layer takes and gives. Bytes in, bytes out: nothing here reads a file or a socket. */
-import type { AdamWSettings, LossResult, NativeModel, Target } from '../native/binding.js';
+import type { AdamWSettings, LossResult, NativeModel, Target } from '../native/index.js';
+
+export type { ComputeOptions } from '../native/index.js';
 
 /** LoRA: y = W x + (alpha / rank) B A x on every target of every layer. */
 export interface LoraSettings {
@@ -66,15 +68,6 @@ export interface OptimizerSettings extends AdamWSettings {
   readonly clipNorm: number;
 }
 
-/** How a computation runs. None of it changes a bit of the result. */
-export interface ComputeOptions {
-  /** Default: `R3MES_THREADS`, else all that the machine offers. */
-  readonly threads?: number;
-  /** Sequences processed at once. */
-  readonly microBatch?: number;
-  readonly signal?: AbortSignal;
-}
-
 /** What a gradient is bound to, besides its own values. */
 export interface GradientIdentity {
   readonly backboneCid: string;
@@ -125,26 +118,3 @@ export interface AggregateResult {
   readonly normsDigest: Uint8Array;
   readonly norms: readonly number[];
 }
-
-/*
- * The functions of this layer (re-exported by index.ts):
- *
- * loadCheckpoint(files: { config: Uint8Array; weights: Uint8Array }): Promise<Model>
- * adapterLayout(config: BitNetConfig, lora: LoraSettings): AdapterLayout
- * initialAdapter(config: BitNetConfig, lora: LoraSettings, seed: Uint8Array): Adapter
- * readAdapter(bytes: Uint8Array, config: BitNetConfig, lora: LoraSettings): Adapter
- * writeAdapter(adapter: Adapter): Uint8Array
- * readAdapterConfig(bytes: Uint8Array): LoraSettings
- * writeAdapterConfig(lora: LoraSettings, baseModelName: string): Uint8Array
- * runJob(model: Model, job: Job, options?: ComputeOptions): Promise<JobResult>
- * evaluate(model: Model, adapter: Adapter | undefined, chunks: readonly Int32Array[], sequenceLength: number,
- *   options?: ComputeOptions): Promise<LossResult>
- * gradientHash(identity: GradientIdentity, layout: AdapterLayout, lossBits: number, gradients: Float32Array): Uint8Array
- * readGradientFile(bytes: Uint8Array, layout: AdapterLayout): Float32Array
- * verifyGradientFile(bytes: Uint8Array, expected: { identity; layout; lossBits; gradientHash }): Float32Array (throws)
- * lossesDigest(losses: BigInt64Array): Uint8Array
- * readOptimizer(bytes: Uint8Array, layout: AdapterLayout): OptimizerState
- * writeOptimizer(layout: AdapterLayout, state: OptimizerState): Uint8Array
- * aggregate(input: AggregateInput): Promise<AggregateResult>
- * runReferenceCase(files: ReferenceCaseFiles, options?: ComputeOptions): Promise<ReferenceCaseResult>
- */

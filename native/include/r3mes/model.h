@@ -76,6 +76,9 @@ r3mes_status r3mes_model_create(r3mes_model **model, const r3mes_model_shape *sh
 /** Frees a model that no call uses any more. Null is allowed. */
 void r3mes_model_destroy(r3mes_model *model);
 
+/** What the model was created with; lives as long as it. */
+const r3mes_model_shape *r3mes_model_get_shape(const r3mes_model *model);
+
 /** LoRA on the backbone: y = W x + (alpha / rank) B A x on every target of every layer. */
 typedef struct {
   int32_t rank;     /* 1 to 4,096 */

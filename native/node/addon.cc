@@ -1,0 +1,27 @@
+// The face that src/native/binding.ts describes. Nothing else of Node is used anywhere in native/.
+#include "model.h"
+#include "optimizer.h"
+#include "run.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  using namespace r3mes::node;
+  declare_model(env);
+  exports.Set("arithmeticVersion", R3MES_ARITHMETIC_VERSION);
+  exports.Set("createModel", Napi::Function::New<create_model>(env));
+  exports.Set("adapterLayout", Napi::Function::New<adapter_layout>(env));
+  exports.Set("trainStep", Napi::Function::New<train_step>(env));
+  exports.Set("evaluate", Napi::Function::New<evaluate>(env));
+  exports.Set("logits", Napi::Function::New<logits>(env));
+  exports.Set("clip", Napi::Function::New<clip>(env));
+  exports.Set("trimmedMean", Napi::Function::New<trimmed_mean>(env));
+  exports.Set("meanGradient", Napi::Function::New<mean_gradient>(env));
+  exports.Set("adamW", Napi::Function::New<adamw>(env));
+  exports.Set("initialLoraA", Napi::Function::New<initial_lora_a>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(r3mes, init)

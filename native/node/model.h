@@ -1,0 +1,25 @@
+// The backbone as JavaScript holds it.
+#pragma once
+
+#include <memory>
+
+#include "r3mes/model.h"
+#include "values.h"
+
+namespace r3mes::node {
+
+using SharedModel = std::shared_ptr<r3mes_model>;
+
+/** createModel(shape, weights): a promise of an object with dispose(). */
+Napi::Value create_model(const Napi::CallbackInfo& info);
+/** adapterLayout(model, lora) */
+Napi::Value adapter_layout(const Napi::CallbackInfo& info);
+
+/** The engine's model behind a JavaScript object. @throws where it is none, or was disposed of. */
+SharedModel read_model(const Napi::Value& value);
+r3mes_lora read_lora(const Napi::Value& value);
+
+/** Declares the class of model objects; once an environment. */
+void declare_model(Napi::Env env);
+
+}  // namespace r3mes::node

@@ -1,0 +1,63 @@
+/** Finds and loads the addon, once a process. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+import { R3mesError } from '../protocol/errors.js';
+import type { NativeBinding } from './binding.js';
+import { addonCandidates, PACKAGE_ROOT } from './location.js';
+
+/** Rises with any change of a bit of the results; an addon of another one is refused. docs/arithmetic.md defines it. */
+export const ARITHMETIC_VERSION = 1;
+
+const FUNCTIONS = ['createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'] as const;
+
+export interface LoadedEngine {
+  readonly file: string;
+  readonly binding: NativeBinding;
+}
+
+let loaded: LoadedEngine | undefined;
+
+export function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(path.join(PACKAGE_ROOT, 'package.json'), 'utf8'));
+  return z.object({ version: z.string() }).parse(manifest).version;
+}
+
+function unavailable(message: string, cause?: unknown): R3mesError {
+  return new R3mesError({ code: 'ENGINE_UNAVAILABLE', message, hint: 'build it for this machine: r3mes engine build', cause });
+}
+
+function isBinding(value: unknown): value is NativeBinding {
+  return typeof value === 'object' && value !== null && FUNCTIONS.every((name) => name in value) && 'arithmeticVersion' in value;
+}
+
+function load(file: string): LoadedEngine {
+  let exported: unknown;
+  try {
+    exported = createRequire(import.meta.url)(file);
+  } catch (error) {
+    throw unavailable(`the engine ${file} does not load: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+  if (!isBinding(exported)) throw unavailable(`the engine ${file} is of another version of r3mes`);
+  if (exported.arithmeticVersion !== ARITHMETIC_VERSION) {
+    throw unavailable(`the engine ${file} has arithmetic version ${exported.arithmeticVersion}, expected ${ARITHMETIC_VERSION}`);
+  }
+  return { file, binding: exported };
+}
+
+/** @throws R3mesError ENGINE_UNAVAILABLE: none is built, it does not load, or it is of another version. */
+export function loadEngine(): LoadedEngine {
+  if (loaded !== undefined) return loaded;
+  const candidates = addonCandidates(packageVersion());
+  const found = candidates.find((file) => existsSync(file));
+  if (found === undefined) throw unavailable(`the engine is not built: none of ${candidates.join(', ')} is there`);
+  loaded = load(found);
+  return loaded;
+}
+
+export function engine(): NativeBinding {
+  return loadEngine().binding;
+}

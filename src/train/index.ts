@@ -1,0 +1,30 @@
+export { adapterLayout, checkLora, initialAdapter, MAX_RANK, nativeLora, readAdapter, readAdapterConfig, slotValues, writeAdapter, writeAdapterConfig } from './adapter.js';
+export { aggregate } from './aggregate.js';
+export { countParameters, linearShape, loadCheckpoint } from './checkpoint.js';
+export { readConfig } from './config.js';
+export { floatBits, gradientHash, lossesDigest, readGradientFile, verifyGradientFile, writeGradientFile } from './gradient.js';
+export type { ExpectedGradient } from './gradient.js';
+export { evaluate, runJob } from './job.js';
+export { readOptimizer, writeOptimizer } from './optimizer.js';
+export { REFERENCE_BOUNDS, runReferenceCase } from './reference-case.js';
+export type { ReferenceCaseFiles, ReferenceCaseResult } from './reference-case.js';
+export { readSafetensors, writeSafetensors } from './safetensors.js';
+export type { Dtype, Tensor, TensorInfo } from './safetensors.js';
+export type {
+  Adapter,
+  AdapterLayout,
+  AggregateInput,
+  AggregateResult,
+  BitNetConfig,
+  ComputeOptions,
+  GradientIdentity,
+  Job,
+  JobResult,
+  LoraSettings,
+  Model,
+  OptimizerSettings,
+  OptimizerState,
+  TensorSlot,
+} from './types.js';
+export { ARITHMETIC_VERSION, defaultThreads, TARGETS } from '../native/index.js';
+export type { Target } from '../native/index.js';

@@ -1,0 +1,154 @@
+/**
+ * safetensors: 8 bytes length of the header (little-endian), the header as JSON, then the tensors' bytes without gaps.
+ * Written in one canonical form, so that equal tensors are equal files: names in byte order, the tensors in the same
+ * order, no metadata, no white space but the blanks that fill the header up to a multiple of 8 bytes.
+ */
+import { z } from 'zod';
+
+import { compareBytes, utf8 } from '../protocol/bytes.js';
+import { InvalidInputError } from '../protocol/errors.js';
+
+const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 } as const;
+export type Dtype = keyof typeof ELEMENT_BYTES;
+
+const PREFIX_BYTES = 8;
+/** The format's own limit. */
+const MAX_HEADER_BYTES = 100_000_000;
+const MAX_TENSORS = 1_000_000;
+const MAX_DIMENSIONS = 8;
+
+export interface TensorInfo {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+}
+
+export interface Tensor extends TensorInfo {
+  /** Little-endian, row-major; a view into the file. */
+  readonly bytes: Uint8Array;
+}
+
+const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const entrySchema = z.strictObject({
+  dtype: z.enum(Object.keys(ELEMENT_BYTES) as [Dtype, ...Dtype[]]),
+  shape: z.array(size).max(MAX_DIMENSIONS),
+  data_offsets: z.tuple([size, size]),
+});
+const metadataSchema = z.record(z.string(), z.string());
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+export function byteLength(info: TensorInfo): number {
+  return elements(info.shape) * ELEMENT_BYTES[info.dtype];
+}
+
+function malformed(what: string, why: string): InvalidInputError {
+  return new InvalidInputError(`${what}: ${why}`, 'the file is damaged or no safetensors file: get it again from its source');
+}
+
+function parseHeader(bytes: Uint8Array, what: string): { header: Record<string, unknown>; dataOffset: number } {
+  if (bytes.length < PREFIX_BYTES) throw malformed(what, `expected at least ${PREFIX_BYTES} bytes, got ${bytes.length}`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  const available = Math.min(MAX_HEADER_BYTES, bytes.length - PREFIX_BYTES);
+  if (length > BigInt(available)) throw malformed(what, `the header is said to have ${length} bytes, expected at most ${available}`);
+  const dataOffset = PREFIX_BYTES + Number(length);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(PREFIX_BYTES, dataOffset)));
+  } catch (error) {
+    throw malformed(what, `the header is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const header = z.record(z.string(), z.unknown()).safeParse(parsed);
+  if (!header.success) throw malformed(what, 'the header is no JSON object');
+  return { header: header.data, dataOffset };
+}
+
+/**
+ * Reads a file and checks all of its form: sizes, and that the tensors cover the data without gap or overlap.
+ * @param what names the file in errors. @throws InvalidInputError naming the tensor.
+ */
+export function readSafetensors(bytes: Uint8Array, what: string): Map<string, Tensor> {
+  const { header, dataOffset } = parseHeader(bytes, what);
+  const data = bytes.subarray(dataOffset);
+  const entries: { name: string; begin: number; end: number; info: TensorInfo }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!metadataSchema.safeParse(value).success) throw malformed(what, '__metadata__: expected an object of texts');
+      continue;
+    }
+    const entry = entrySchema.safeParse(value);
+    if (!entry.success) throw malformed(what, `tensor ${JSON.stringify(name)}: ${z.prettifyError(entry.error).replaceAll('\n', ' ')}`);
+    const { dtype, shape, data_offsets: [begin, end] } = entry.data;
+    const info = { dtype, shape };
+    const expected = byteLength(info);
+    if (!Number.isSafeInteger(expected) || end - begin !== expected) throw malformed(what, `tensor ${name}: ${dtype} [${shape.join(', ')}] has ${expected} bytes, its offsets span ${end - begin}`);
+    entries.push({ name, begin, end, info });
+  }
+  if (entries.length > MAX_TENSORS) throw malformed(what, `${entries.length} tensors, expected at most ${MAX_TENSORS}`);
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let next = 0;
+  for (const { name, begin, end } of entries) {
+    if (begin !== next) throw malformed(what, `tensor ${name} begins at byte ${begin} of the data, expected ${next}`);
+    next = end;
+  }
+  if (next !== data.length) throw malformed(what, `the tensors take ${next} bytes, the file holds ${data.length}: it is ${data.length < next ? 'truncated' : 'too long'}`);
+  return new Map(entries.map(({ name, begin, end, info }) => [name, { ...info, bytes: data.subarray(begin, end) }]));
+}
+
+/** The one form in which we write: see the top of this file. */
+export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
+  const names = [...tensors.keys()].sort((a, b) => compareBytes(utf8(a), utf8(b)));
+  let offset = 0;
+  const parts: string[] = [];
+  for (const name of names) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) continue;
+    if (tensor.bytes.length !== byteLength(tensor)) throw new InvalidInputError(`tensor ${name}: expected ${byteLength(tensor)} bytes, got ${tensor.bytes.length}`);
+    const { dtype, shape } = tensor;
+    parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, offset + tensor.bytes.length] })}`);
+    offset += tensor.bytes.length;
+  }
+  let header = `{${parts.join(',')}}`;
+  header += ' '.repeat((8 - (utf8(header).length % 8)) % 8);
+  const head = utf8(header);
+  const file = new Uint8Array(PREFIX_BYTES + head.length + offset);
+  new DataView(file.buffer).setBigUint64(0, BigInt(head.length), true);
+  file.set(head, PREFIX_BYTES);
+  let at = PREFIX_BYTES + head.length;
+  for (const name of names) {
+    const bytes = tensors.get(name)?.bytes ?? new Uint8Array();
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+/** Values of an F32 tensor as a copy that is aligned. @throws InvalidInputError for another type. */
+export function float32Values(tensor: Tensor, name: string): Float32Array {
+  if (tensor.dtype !== 'F32') throw new InvalidInputError(`tensor ${name}: expected F32, got ${tensor.dtype}`);
+  return new Float32Array(new Uint8Array(tensor.bytes).buffer);
+}
+
+/** Values of F32, BF16 or F16, widened exactly. @throws InvalidInputError for another type. */
+export function widened(tensor: Tensor, name: string): Float32Array {
+  if (tensor.dtype === 'F32') return float32Values(tensor, name);
+  if (tensor.dtype !== 'BF16' && tensor.dtype !== 'F16') throw new InvalidInputError(`tensor ${name}: expected F32, BF16 or F16, got ${tensor.dtype}`);
+  const halves = new Uint16Array(new Uint8Array(tensor.bytes).buffer);
+  const isBf16 = tensor.dtype === 'BF16';
+  if (isBf16) return new Float32Array(Uint32Array.from(halves, (h) => h * 65_536).buffer);
+  return Float32Array.from(halves, fromHalf);
+}
+
+function fromHalf(h: number): number {
+  const sign = h & 0x8000 ? -1 : 1;
+  const exponent = (h >> 10) & 31;
+  const fraction = h & 0x3ff;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** An F32 tensor of these values. Assumes a little-endian machine, as every platform of Node is. */
+export function float32Tensor(values: Float32Array, shape: readonly number[]): Tensor {
+  return { dtype: 'F32', shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
