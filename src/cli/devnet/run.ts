@@ -153,8 +153,8 @@ class Devnet {
   /** Follows the chain block by block until the last round is settled; blocks wait for this as for every role. */
   private async watch(node: ChainNode, client: ChainClient): Promise<void> {
     const { rounds } = this.run.settings;
-    let shown = await this.roundsBefore(client);
     const { engine } = node;
+    let shown = engine.height > 0n ? await this.roundsBefore(client) : 0;
     engine.roles.join(OBSERVER);
     if (shown < rounds && engine.height > 0n) engine.roles.ready(OBSERVER, engine.height);
     while (shown < rounds) {
