@@ -3,10 +3,11 @@ import { configNoun } from './commands/config/index.js';
 import { datasetNoun } from './commands/dataset/index.js';
 import { engineNoun } from './commands/engine/index.js';
 import { modelNoun } from './commands/model/index.js';
+import { nodeNoun } from './commands/node/index.js';
 import { queryNoun } from './commands/query/index.js';
 import { txNoun } from './commands/tx/index.js';
 import { walletNoun } from './commands/wallet/index.js';
 import type { Noun } from './frame/command.js';
 
 /** All commands, in the order of help. A command stands here when it works. */
-export const NOUNS: readonly Noun[] = [datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];
+export const NOUNS: readonly Noun[] = [nodeNoun, datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];

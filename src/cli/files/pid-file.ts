@@ -3,7 +3,7 @@ import { link, readFile, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 
 import { R3mesError } from '../../protocol/errors.js';
-import { createFileAtomic, isMissing, SECRET_FILE } from './atomic.js';
+import { createFileAtomic, isMissing, SECRET_FILE, writeFileAtomic } from './atomic.js';
 
 /** Who holds a pid file. */
 export interface Holder {
@@ -73,6 +73,8 @@ export async function holderOf(file: string): Promise<Holder | undefined> {
 }
 
 export interface PidFile {
+  /** Replaces what others are told, e.g. by an address that is known only now. */
+  tell(info: Readonly<Record<string, string>>): Promise<void>;
   /** Removes the file, unless somebody else's stands there by now. */
   release(): Promise<void>;
 }
@@ -96,8 +98,9 @@ async function putAway(file: string, staleText: string): Promise<void> {
  * @throws R3mesError ALREADY_RUNNING
  */
 export async function acquirePidFile(file: string, what: string, info: Readonly<Record<string, string>> = {}): Promise<PidFile> {
-  const mine: Holder = { pid: process.pid, startTicks: startTicksOf(process.pid), info };
-  const text = `${JSON.stringify(mine)}\n`;
+  const startTicks = startTicksOf(process.pid);
+  const describe = (told: Holder['info']): string => `${JSON.stringify({ pid: process.pid, startTicks, info: told } satisfies Holder)}\n`;
+  let text = describe(info);
   for (let attempt = 0; attempt < 3; attempt++) {
     const entry = await read(file);
     if (entry !== undefined) {
@@ -107,6 +110,10 @@ export async function acquirePidFile(file: string, what: string, info: Readonly<
     try {
       await createFileAtomic(file, text, SECRET_FILE);
       return {
+        async tell(told) {
+          text = describe(told);
+          await writeFileAtomic(file, text, SECRET_FILE);
+        },
         async release() {
           const now = await read(file);
           if (now?.text === text) await rm(file, { force: true });

@@ -1,0 +1,158 @@
+import { defineCommand, type Noun } from '../../frame/command.js';
+import { flag, integer, optional, setting, text } from '../../frame/option.js';
+
+const MIN_BLOCK_MS = 20;
+const MAX_BLOCK_MS = 3_600_000;
+
+const PORT = { placeholder: 'N', summary: 'port of the RPC; 0 takes any free one', min: 0, max: 65_535 };
+const HOST = { placeholder: 'ADDRESS', summary: 'address that the RPC listens on; only beyond the loopback addresses do other machines reach it' };
+const blockMs = optional(
+  integer({ placeholder: 'MS', summary: 'milliseconds from one block to the next; else what the genesis calls nominal', min: MIN_BLOCK_MS, max: MAX_BLOCK_MS }),
+);
+const moniker = text({ placeholder: 'NAME', summary: 'name of the node that clients see', fallback: 'r3mes' });
+
+const RUNNING = {
+  running: 'whether a node runs in this home',
+  pid: 'its process, null where none runs',
+  chainId: 'chain id, null while it is not known',
+  rpc: 'URL of its RPC',
+  height: 'newest block, as text; null where it does not answer',
+  appHash: 'application hash of that block in hexadecimal',
+  rssBytes: 'resident memory of its process',
+  mode: 'foreground or background',
+  startedAt: 'when it began to answer',
+  log: 'its log file',
+};
+
+const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
+
+const start = defineCommand({
+  name: 'start',
+  summary: 'run the chain of this home: the solo engine with one validator, and its RPC',
+  details:
+    'Seals blocks until Ctrl-C, a line a block, or with --detach in the background. It may be killed at any moment and started again. A genesis with several validators needs CometBFT. The process stays below 100 MB.',
+  args: {},
+  options: {
+    rpcPort: integer({ ...PORT, fallback: '26657' }),
+    rpcHost: text({ ...HOST, fallback: '127.0.0.1' }),
+    blockMs,
+    moniker,
+    detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
+    every: integer({ placeholder: 'S', summary: 'at most one line about blocks in so many seconds; 0 is a line a block', min: 0, max: 86_400, fallback: '0' }),
+    network: setting('network'),
+  },
+  examples: [
+    ['node start', 'runs in the foreground until Ctrl-C'],
+    ['node start --detach --json', 'starts in the background and prints its process id, RPC and height'],
+  ],
+  json: { ...STARTED, 'blocks?': 'blocks that were sealed; not with --detach' },
+  stream: true,
+  load: async () => (await import('./start.js')).nodeStart,
+});
+
+const stop = defineCommand({
+  name: 'stop',
+  summary: 'stop the node of this home',
+  details: 'It finishes its block and is given 5 seconds. Where no node runs there is nothing to do, and that is a success.',
+  args: {},
+  options: { force: flag('end it by force if it does not stop in 5 seconds; no block is lost') },
+  examples: [['node stop', 'stops the node and waits for its end']],
+  json: { stopped: 'whether a node was running', pid: 'its process, null where none ran', forced: 'whether it had to be killed' },
+  load: async () => (await import('./stop.js')).nodeStop,
+});
+
+const restart = defineCommand({
+  name: 'restart',
+  summary: 'stop the node, then start it in the background',
+  details: 'It keeps the port, address and block time of the node that ran, unless others are given.',
+  args: {},
+  options: {
+    rpcPort: optional(integer(PORT)),
+    rpcHost: optional(text(HOST)),
+    blockMs,
+    moniker,
+    force: flag('end the old one by force if it does not stop in 5 seconds'),
+    network: setting('network'),
+  },
+  examples: [['node restart', 'the same node again, e.g. after an update of r3mes']],
+  json: STARTED,
+  load: async () => (await import('./restart.js')).nodeRestart,
+});
+
+const status = defineCommand({
+  name: 'status',
+  summary: 'say whether the node of this home runs, its height and its memory; exit code 5 where none runs',
+  args: {},
+  options: {},
+  examples: [['node status --json', 'prints one object; scripts look at the exit code']],
+  json: RUNNING,
+  load: async () => (await import('./status.js')).nodeStatus,
+});
+
+const reset = defineCommand({
+  name: 'reset',
+  summary: 'delete state and blocks of the chain; keys, genesis, wallets and content stay',
+  details: 'The next start begins the chain anew from its genesis. Refused while the node runs.',
+  args: {},
+  options: {},
+  examples: [['node reset --yes', 'deletes without asking']],
+  json: { removed: 'whether there was anything to delete', folder: 'folder that was deleted', kept: 'list of files that were kept' },
+  load: async () => (await import('./reset.js')).nodeReset,
+});
+
+const logs = defineCommand({
+  name: 'logs',
+  summary: 'print the log of the node',
+  args: {},
+  options: {
+    lines: integer({ placeholder: 'N', summary: 'how many of the last lines', min: 0, max: 100_000, fallback: '50', short: 'n' }),
+    follow: flag('go on with what is written from now on, until Ctrl-C', { short: 'f' }),
+  },
+  examples: [['node logs --follow --lines 10', 'the last ten lines, then every new one']],
+  json: { file: 'the log file', lines: 'how many lines were printed; each was one of type line before' },
+  stream: true,
+  load: async () => (await import('./logs.js')).nodeLogs,
+});
+
+const devnet = defineCommand({
+  name: 'devnet',
+  summary: 'a whole network on this machine: chain, content store, miners, proposers, auditors and cheaters, for a few rounds',
+  details:
+    'Trains an adapter on real text, catches the cheaters, pays the honest, and proves every number. An unfinished run with the same flags goes on where it stopped; a finished one starts anew.',
+  args: {},
+  options: {
+    rounds: integer({ placeholder: 'N', summary: 'rounds of training', min: 1, max: 10_000, fallback: '3' }),
+    miners: integer({ placeholder: 'N', summary: 'honest miners', min: 1, max: 100, fallback: '3' }),
+    cheaters: integer({ placeholder: 'N', summary: 'cheaters besides them: odd ones submit noise, even ones copy', min: 0, max: 100, fallback: '1' }),
+    chunkTokens: integer({ placeholder: 'N', summary: 'tokens of one chunk', min: 16, max: 65_536, fallback: '2048' }),
+    data: optional(text({ placeholder: 'FILE', summary: 'text to train on, .csv, .jsonl or .txt; else the sample dataset' })),
+    seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere: the same hashes at every height' })),
+    port: integer({ placeholder: 'N', summary: 'port of the RPC; 0 takes any free one', min: 0, max: 65_535, fallback: '0' }),
+    keep: flag('stay up for clients after the last round'),
+  },
+  examples: [
+    ['node devnet', 'three rounds with three honest miners and one cheater'],
+    ['node devnet --rounds 20 --cheaters 0 --data shakespeare.txt --json', 'for scripts: an event a line, then the result'],
+  ],
+  json: {
+    heldOutLossBefore: 'mean loss on text that nobody trained on, in nats a token, before',
+    heldOutLossAfter: 'the same with the trained adapter',
+    tokensTrained: 'tokens of included gradients',
+    bytesMoved: 'payload bytes that miners and proposers wrote to or read from the content store',
+    bytesFullModel: 'the same transfers with fp32 tensors of the full model',
+    adapterCid: 'the trained adapter',
+    appHash: 'application hash of the last block in hexadecimal',
+    height: 'the last block',
+    honestSlashed: 'how many honest accounts were slashed',
+    cheatersSlashed: 'how many cheaters were slashed',
+    balancesReconciled: 'whether every balance, the supply and the escrow add up',
+  },
+  stream: true,
+  load: async () => (await import('./devnet.js')).nodeDevnet,
+});
+
+export const nodeNoun: Noun = {
+  name: 'node',
+  summary: 'the chain: start, stop, restart, status, reset, logs, devnet',
+  commands: [start, stop, restart, status, reset, logs, devnet],
+};

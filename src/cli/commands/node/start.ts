@@ -1,0 +1,95 @@
+import { type BlockLine, describeBlock } from '../../node/block-line.js';
+import { startDetached } from '../../node/detach.js';
+import { nodeHome } from '../../node/home.js';
+import { keepHeapSmall, megabytes, ownRssBytes } from '../../node/memory.js';
+import type { NodeSettings } from '../../node/settings.js';
+import { nodeState, refuseRunning } from '../../node/state.js';
+import type { CommandResult } from '../../frame/command.js';
+import type { Context } from '../../frame/context.js';
+
+export interface StartArgs {
+  readonly rpcPort: number;
+  readonly rpcHost: string;
+  readonly blockMs: number | undefined;
+  readonly moniker: string;
+  readonly network: string | undefined;
+}
+
+export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): NodeSettings {
+  const { rpcPort, rpcHost, blockMs, moniker, network } = args;
+  return {
+    home: nodeHome(ctx.paths),
+    rpcHost,
+    rpcPort,
+    moniker,
+    detached,
+    ...(blockMs === undefined ? {} : { blockMs }),
+    ...(network === undefined ? {} : { network }),
+  };
+}
+
+/** Starts a process in the background and tells what it says of itself. */
+export async function startInBackground(ctx: Context, settings: NodeSettings): Promise<CommandResult> {
+  const { home } = settings;
+  await refuseRunning(home);
+  const progress = await ctx.progress('starting the node');
+  let pid: number;
+  try {
+    ({ pid } = await startDetached(settings, ctx.signal));
+    progress.succeed();
+  } catch (error) {
+    progress.fail();
+    throw error;
+  }
+  const { chainId, rpc, height, appHash, rssBytes } = await nodeState(home);
+  const lines = [`chain   ${chainId ?? ''}`, `RPC     ${rpc ?? ''}`, `process ${pid}${rssBytes === null ? '' : `, ${megabytes(rssBytes)}`}`, `log     ${home.logFile}`];
+  ctx.out.note('stop it with r3mes node stop; follow it with r3mes node logs --follow');
+  return { data: { pid, chainId, rpc, height, appHash, rssBytes, log: home.logFile }, text: lines.join('\n') };
+}
+
+/** At most one line in so many milliseconds. */
+function throttled(everyMs: number, show: (line: BlockLine) => void): (line: BlockLine) => void {
+  let nextMs = 0;
+  return (line) => {
+    const nowMs = performance.now();
+    if (nowMs < nextMs) return;
+    nextMs = nowMs + everyMs;
+    show(line);
+  };
+}
+
+async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: number): Promise<CommandResult> {
+  const { out } = ctx;
+  let blocks = 0;
+  const show = throttled(everyMs, (line) => out.event('block', { ...line }, describeBlock(line)));
+  const { runNode } = await import('../../node/run.js');
+  const node = await runNode(settings, {
+    onBlock(line) {
+      blocks++;
+      show(line);
+    },
+    onProblem: (text) => out.log('warn', text),
+  });
+  const { chainId, rpc, blockMs } = node.info;
+  const log = settings.home.logFile;
+  try {
+    const facts = { pid: process.pid, chainId, rpc, blockMs, height: node.height, rssBytes: ownRssBytes(), log };
+    out.event('started', facts, `chain ${chainId} at height ${node.height}, RPC ${rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}; log ${log}`);
+    ctx.holdFor('the block at hand');
+    await node.until(ctx.signal);
+  } finally {
+    await node.stop();
+  }
+  const rssBytes = ownRssBytes();
+  return {
+    data: { pid: process.pid, chainId, rpc, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
+    text: `stopped at height ${node.height} after ${blocks} blocks, ${megabytes(rssBytes)}`,
+  };
+}
+
+export async function nodeStart(ctx: Context, args: StartArgs & { readonly detach: boolean; readonly every: number }): Promise<CommandResult> {
+  const settings = nodeSettings(ctx, args, args.detach);
+  if (args.detach) return startInBackground(ctx, settings);
+  keepHeapSmall();
+  return runInForeground(ctx, settings, args.every * 1000);
+}

@@ -1,0 +1,144 @@
+/** The node of a home in this process, in the foreground or as a background process. */
+import { z } from 'zod';
+
+import { toHex } from '../../protocol/bytes.js';
+import type { GenesisDoc } from '../../protocol/genesis-doc.js';
+import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
+import { type LogFile, openLogFile } from '../files/log-file.js';
+import { acquirePidFile, type PidFile } from '../files/pid-file.js';
+import { type BlockLine, blockLine, describeBlock } from './block-line.js';
+import { type ChainNode, startChainNode } from './chain-node.js';
+import { genesisInvalid, readGenesis, readNodeKeys } from './genesis.js';
+import { megabytes, ownRssBytes } from './memory.js';
+import { infoToText, type NodeInfo, type NodeSettings } from './settings.js';
+
+/** Where the genesis names no time between blocks. */
+const FALLBACK_BLOCK_MS = 5000;
+
+const nominalSchema = z.object({ reward: z.object({ params: z.object({ nominal_block_ms: z.union([z.string(), z.number()]) }) }) });
+
+/** The time between blocks that the chain's emission is laid out for. */
+function nominalBlockMs(genesis: GenesisDoc): number {
+  const parsed = nominalSchema.safeParse(genesis.appState);
+  const ms = parsed.success ? Number(parsed.data.reward.params.nominal_block_ms) : FALLBACK_BLOCK_MS;
+  return Number.isSafeInteger(ms) && ms > 0 ? ms : FALLBACK_BLOCK_MS;
+}
+
+export interface NodeHooks {
+  readonly onBlock?: (line: BlockLine) => void;
+  /** Hears of what went wrong without ending the node. */
+  readonly onProblem?: (text: string) => void;
+}
+
+export interface RunningNode {
+  readonly info: NodeInfo;
+  readonly height: bigint;
+  readonly appHash: string;
+  /** Resolves when `signal` is aborted. @throws what ended the engine, e.g. a full disk. */
+  until(signal: AbortSignal): Promise<void>;
+  /** Finishes the block at hand, closes everything and gives up the pid file. */
+  stop(): Promise<void>;
+}
+
+function stamped(level: string, text: string): string {
+  return `${new Date().toISOString()} ${level.padEnd(5)} ${text}`;
+}
+
+async function startChain(settings: NodeSettings, blockMs: number, genesis: GenesisDoc, log: LogFile, hooks: NodeHooks): Promise<ChainNode> {
+  const { home, rpcHost, rpcPort, moniker } = settings;
+  const keys = await readNodeKeys(home, genesis);
+  try {
+    return await startChainNode({
+      state: home.state,
+      blocks: home.blocks,
+      genesis,
+      ...keys,
+      host: rpcHost,
+      port: rpcPort,
+      moniker,
+      sealing: { kind: 'interval', intervalMs: blockMs },
+      onBlock: (height, results) => {
+        const line = blockLine(height, results);
+        log.write(stamped('info', describeBlock(line)));
+        hooks.onBlock?.(line);
+      },
+      report: (text) => {
+        log.write(stamped('warn', text));
+        hooks.onProblem?.(text);
+      },
+    });
+  } catch (error) {
+    // Only the genesis is input here; the application checks it in full when the chain begins.
+    if (error instanceof InvalidInputError) throw genesisInvalid(home.genesisFile, error);
+    throw error;
+  }
+}
+
+/**
+ * Starts the node of a home; it seals blocks until it is stopped.
+ * @throws R3mesError ALREADY_RUNNING, GENESIS_*, WRONG_NETWORK, SOLO_VALIDATORS, VALIDATOR_KEY_MISSING, DATABASE_*, PORT_IN_USE.
+ */
+export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}): Promise<RunningNode> {
+  const { home } = settings;
+  const lock = await acquirePidFile(home.pidFile, 'a node of this home');
+  let log: LogFile | undefined;
+  try {
+    const genesis = await readGenesis(home.genesisFile, settings.network);
+    log = await openLogFile(home.logs, home.logName, { onError: (error) => hooks.onProblem?.(`${home.logFile}: ${error.message}`) });
+    return await runWith(settings, genesis, lock, log, hooks);
+  } catch (error) {
+    log?.write(stamped('error', error instanceof Error ? error.message : String(error)));
+    await log?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks): Promise<RunningNode> {
+  const blockMs = settings.blockMs ?? nominalBlockMs(genesis);
+  const node = await startChain(settings, blockMs, genesis, log, hooks);
+  const { engine } = node;
+  const info: NodeInfo = {
+    rpc: node.url,
+    chainId: genesis.chainId,
+    rpcHost: settings.rpcHost,
+    rpcPort: settings.rpcPort,
+    blockMs,
+    mode: settings.detached ? 'background' : 'foreground',
+    startedAt: new Date().toISOString(),
+  };
+  log.write(stamped('info', `chain ${info.chainId} at height ${engine.height}, RPC ${info.rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}`));
+  try {
+    await lock.tell(infoToText(info));
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return {
+    info,
+    get height() {
+      return engine.height;
+    },
+    get appHash() {
+      return engine.height === 0n ? '' : toHex(engine.state.appHash);
+    },
+    async until(signal) {
+      const aborted = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      try {
+        await Promise.race([engine.finished, aborted]);
+      } catch (error) {
+        log.write(stamped('error', error instanceof Error ? error.message : String(error)));
+        throw error instanceof R3mesError ? error : new R3mesError({ code: 'NODE_FAILED', message: `the node cannot go on: ${String(error)}`, hint: `see ${settings.home.logFile}`, cause: error });
+      }
+    },
+    async stop() {
+      await node.stop();
+      log.write(stamped('info', `stopped at height ${engine.height}`));
+      await log.close();
+      await lock.release();
+    },
+  };
+}
