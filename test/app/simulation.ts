@@ -42,7 +42,7 @@ export const remes = (amount: number): bigint => BigInt(Math.round(amount * 1_00
 const PROPOSER_ADDRESS = sha256(utf8('r3mes test validator')).subarray(0, 20);
 const VRF_SECRET = taggedHash('test-vrf');
 const DUMMY_CID = cidOfBytes(utf8('anything')).toString();
-const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
+export const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
 const FEES_BALANCE = 10_000n * UREMES_PER_REMES;
 
 export interface Report {

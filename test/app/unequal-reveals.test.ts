@@ -43,12 +43,12 @@ function bribeLayerTwo(lie: (window: TrainingWindow, included: readonly StoredGr
   }
   const lies = new Map<bigint, Uint8Array>();
   for (const p of sim.proposers) {
-    const { result } = p.act;
+    const honest = p.act;
     p.act = {
-      ...p.act,
+      ...honest,
       result: (w, g) => {
         lies.set(w.id, lie(w, g).resultHash);
-        return result(w, g);
+        return honest.result(w, g);
       },
     };
   }

@@ -8,6 +8,8 @@ import { FEE_COLLECTOR } from './ante.js';
 export interface Base {
   readonly accounts: AccountKeeper;
   readonly bank: BankKeeper;
+  /** Accounts of modules, which receive by their modules' messages only: an escrow must sum up. */
+  readonly closed: ReadonlySet<string>;
   /** auth, then bank: the first in the order of genesis and hooks. */
   readonly modules: readonly Module[];
 }
@@ -20,5 +22,5 @@ export function createBase(moduleAccounts: readonly string[]): Base {
   const accounts = new AccountKeeper();
   const bank = new BankKeeper(accounts);
   const closed = new Set([FEE_COLLECTOR, ...moduleAccounts].map(moduleAddress));
-  return { accounts, bank, modules: [createAuthModule(accounts), createBankModule(bank, closed)] };
+  return { accounts, bank, closed, modules: [createAuthModule(accounts), createBankModule(bank, closed)] };
 }

@@ -28,7 +28,7 @@ export interface ModuleSet {
  */
 export function createModules(vrfSecret?: Uint8Array): ModuleSet {
   const base = createBase([STAKE_ESCROW, BOND_ESCROW]);
-  const { bank, accounts } = base;
+  const { bank, accounts, closed } = base;
   const nodes = new NodeKeeper(bank, moduleAddress(STAKE_ESCROW));
   const models = new ModelKeeper();
   const datasets = new DatasetKeeper();
@@ -69,7 +69,7 @@ export function createModules(vrfSecret?: Uint8Array): ModuleSet {
   return {
     base,
     modules: [
-      nodeModule(nodes, bank),
+      nodeModule(nodes, bank, closed),
       modelModule(models),
       datasetModule(datasets),
       trainingModule(training),

@@ -157,6 +157,8 @@ export class AggregationKeeper {
       this.save(ctx, { ...r, owesCommit: included.length > 0 && (!r.attested || fetchedAll) });
     }
     const fixed = { ...window, included, phase: WindowPhase.COMMITTING };
+    // With nothing included nobody will owe a commit, so that silence is charged now: else two could stop all pay for free.
+    if (included.length === 0) for (const r of records) if (!r.attested) this.slashMissing(ctx, r, 'missing_attestation');
     if (included.length === 0) this.closeWithoutResult(ctx, fixed, WindowOutcome.NO_GRADIENTS);
     else this.training.state.saveWindow(ctx, fixed);
     ctx.emit({
@@ -167,11 +169,8 @@ export class AggregationKeeper {
 
   private evaluate(ctx: Context, window: TrainingWindow): void {
     const records = this.records(ctx, window);
-    const { missingSlashBps } = this.params(ctx);
     for (const r of records) {
-      if (!r.owesCommit || r.revealed) continue;
-      const reason = r.commitment.length === 0 ? 'missing_commit' : 'missing_reveal';
-      this.nodes.slash(ctx, { part: Part.PROPOSER, address: r.proposer, bps: missingSlashBps, reason, windowId: window.id });
+      if (r.owesCommit && !r.revealed) this.slashMissing(ctx, r, r.commitment.length === 0 ? 'missing_commit' : 'missing_reveal');
     }
     const groups = groupByResult(records);
     const [leading] = groups;
@@ -183,6 +182,10 @@ export class AggregationKeeper {
       return;
     }
     this.acceptMajority(ctx, window, leading);
+  }
+
+  private slashMissing(ctx: Context, { proposer, windowId }: ProposerRecord, reason: string): void {
+    this.nodes.slash(ctx, { part: Part.PROPOSER, address: proposer, bps: this.params(ctx).missingSlashBps, reason, windowId });
   }
 
   private acceptMajority(ctx: Context, window: TrainingWindow, group: ResultGroup | undefined): void {

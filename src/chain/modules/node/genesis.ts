@@ -33,7 +33,7 @@ const schema = message({
 });
 
 /** Genesis registrations count at once; their stakes must lie in the escrow account already. */
-export function initNodeGenesis(ctx: Context, keeper: NodeKeeper, bank: Bank, state: unknown): void {
+export function initNodeGenesis(ctx: Context, keeper: NodeKeeper, bank: Bank, closed: ReadonlySet<string>, state: unknown): void {
   const genesis = parseGenesis('node', schema, state);
   keeper.setParams(ctx, genesis.params);
   let escrow = 0n;
@@ -44,6 +44,9 @@ export function initNodeGenesis(ctx: Context, keeper: NodeKeeper, bank: Bank, st
     const stake = BigInt(r.stake);
     const min = keeper.minStake(ctx, part);
     if (stake < min) throw new InvalidInputError(`${at}.stake: expected at least ${min} uremes, got ${stake}`);
+    for (const [field, address] of [['address', r.address], ['payout_address', r.payoutAddress ?? '']] as const) {
+      if (closed.has(address)) throw new InvalidInputError(`${at}.${field}: expected an account with a key, got ${address}, which belongs to a module`);
+    }
     escrow += stake;
     keeper.addGenesis(ctx, newRegistration(part, r.address, stake, r.payoutAddress ?? '', 0n, 0n));
   }

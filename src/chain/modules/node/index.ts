@@ -6,12 +6,13 @@ import { nodeQueries } from './queries.js';
 
 export { NodeKeeper } from './keeper.js';
 
-export function nodeModule(keeper: NodeKeeper, bank: Bank): Module {
+/** @param closed addresses that nothing may be paid out to: the accounts of modules. */
+export function nodeModule(keeper: NodeKeeper, bank: Bank, closed: ReadonlySet<string>): Module {
   return {
     name: 'node',
-    messages: nodeMessages(keeper),
+    messages: nodeMessages(keeper, closed),
     queries: nodeQueries(keeper),
-    initGenesis: (ctx, state) => initNodeGenesis(ctx, keeper, bank, state),
+    initGenesis: (ctx, state) => initNodeGenesis(ctx, keeper, bank, closed, state),
     endBlock: (ctx) => keeper.endBlock(ctx),
   };
 }

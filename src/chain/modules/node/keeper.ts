@@ -139,7 +139,8 @@ export class NodeKeeper {
     const r = this.mustGet(ctx, part, address);
     if (r.status === RegistrationStatus.UNBONDING) throw nodeError('UNBONDING', `${address} is unbonding`, 'register again when its stake is paid out');
     this.bank.send(ctx, address, this.escrowAddress, amount);
-    const priorStake = this.weight(ctx, r).toString();
+    // Who was inactive comes back with the epoch, as by MsgReactivateNode; of others the older part goes on counting.
+    const priorStake = r.status === RegistrationStatus.ACTIVE ? this.weight(ctx, r).toString() : '0';
     const stake = BigInt(r.stake) + amount;
     const enough = stake >= this.minStake(ctx, part);
     const changed = {

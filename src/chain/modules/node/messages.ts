@@ -21,7 +21,8 @@ function checkPart(part: Part): void {
   }
 }
 
-export function nodeMessages(keeper: NodeKeeper): MessageHandler[] {
+/** @param closed accounts of modules: a stake paid out to the escrow would stay there as nobody's. */
+export function nodeMessages(keeper: NodeKeeper, closed: ReadonlySet<string>): MessageHandler[] {
   return [
     defineMessage({
       typeUrl: '/remes.remes.v1.MsgRegisterNode',
@@ -32,6 +33,9 @@ export function nodeMessages(keeper: NodeKeeper): MessageHandler[] {
         checkPart(msg.part);
         positiveCoin(msg.stake, 'stake');
         if (msg.payoutAddress !== '') parseAddress(msg.payoutAddress);
+        if (closed.has(msg.payoutAddress)) {
+          throw nodeError('INVALID_MESSAGE', `payout_address: expected an account with a key, got ${msg.payoutAddress}, which belongs to a module`);
+        }
       },
       execute: (ctx, msg) => {
         const stake = positiveCoin(msg.stake, 'stake');

@@ -66,6 +66,7 @@ const PLACES = {
   recordsOf: { store: STORE, prefix: 0x05 }, // address -> record ids
   windowRecords: { store: STORE, prefix: 0x06 }, // window -> record ids
   frozen: { store: STORE, prefix: 0x07 }, // address -> ids of records that a case holds
+  promised: { store: STORE, prefix: 0x08 }, // -> Emission: pay that cases hold, counted as minted and not in the supply yet
 } as const;
 
 const PART_SHARES = { [Part.MINER]: 'minerShareBps', [Part.PROPOSER]: 'proposerShareBps', [Part.VERIFIER]: 'auditorShareBps' } as const;
@@ -93,6 +94,7 @@ export class RewardKeeper {
   readonly #recordsOf = new NumberList(PLACES.recordsOf);
   readonly #windowRecords = new NumberList(PLACES.windowRecords);
   readonly #frozen = new NumberList(PLACES.frozen);
+  readonly #promised = new Table(PLACES.promised, Emission);
 
   constructor(private readonly keepers: Keepers) {}
 
@@ -111,6 +113,14 @@ export class RewardKeeper {
 
   private addMinted(ctx: Context, amount: bigint): void {
     this.#emission.set(ctx, { minted: (this.minted(ctx) + amount).toString() });
+  }
+
+  private promised(ctx: QueryContext): bigint {
+    return BigInt(this.#promised.get(ctx)?.minted ?? '0');
+  }
+
+  private addPromised(ctx: Context, amount: bigint): void {
+    this.#promised.set(ctx, { minted: (this.promised(ctx) + amount).toString() });
   }
 
   record(ctx: QueryContext, id: bigint): RewardRecord | undefined {
@@ -156,7 +166,7 @@ export class RewardKeeper {
         nominalSeconds: this.nominalSeconds(ctx),
       },
       this.minted(ctx),
-      this.keepers.bank.supply(ctx),
+      this.keepers.bank.supply(ctx) + this.promised(ctx),
     );
     const base = BigInt(params.minerBase);
     this.pay(ctx, window, budget, this.minerPayees(ctx, window, base));
@@ -266,6 +276,7 @@ export class RewardKeeper {
       if (isFrozen) {
         this.#records.set(ctx, record, record.id);
         this.#frozen.push(ctx, record.id, payee.address);
+        this.addPromised(ctx, amount);
       } else this.payRecord(ctx, record);
     }
   }
@@ -313,6 +324,7 @@ export class RewardKeeper {
       for (const id of ids) {
         const record = this.record(ctx, id);
         if (record === undefined) continue;
+        this.addPromised(ctx, -BigInt(record.amount));
         if (!this.isForfeited(ctx, record)) {
           this.payRecord(ctx, record);
           continue;
