@@ -10,7 +10,10 @@ export { AggregationKeeper } from './keeper.js';
 
 const schema = message({
   params: message({
-    attesting_blocks: positiveUint64Field,
+    attesting_blocks: positiveUint64Field.refine(
+      (blocks) => blocks >= 2n,
+      'expected at least 2: proposers are drawn in the first block of the phase and can be heard from the second on',
+    ),
     committing_blocks: positiveUint64Field,
     revealing_blocks: positiveUint64Field,
     proposers_per_window: positiveUint32Field.max(100),

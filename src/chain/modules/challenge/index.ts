@@ -14,7 +14,7 @@ const schema = message({
     challenge_blocks: positiveUint64Field,
     report_margin_blocks: positiveUint64Field,
     report_reveal_blocks: positiveUint64Field,
-    bond: amountField,
+    bond: amountField.refine((amount) => BigInt(amount) > 0n, 'expected a bond above 0: without one nobody can challenge'),
     layer2_blocks: positiveUint64Field,
     layer3_blocks: positiveUint64Field,
     appeal_blocks: positiveUint64Field,
@@ -35,9 +35,9 @@ const schema = message({
       path: ['report_reveal_blocks'],
       error: 'expected less than reportMarginBlocks: reveals must end before the challenge phase does',
     })
-    .refine((p) => p.reportMarginBlocks < p.challengeBlocks, {
+    .refine((p) => p.reportMarginBlocks + 1n < p.challengeBlocks, {
       path: ['report_margin_blocks'],
-      error: 'expected less than challengeBlocks',
+      error: 'expected at least 2 less than challengeBlocks: the auditor of an aggregation is drawn in the first block of its challenge phase',
     })
     .refine((p) => [p.layer2Blocks, p.layer3Blocks, p.appealBlocks].every((blocks) => blocks > p.reportRevealBlocks), {
       path: ['report_reveal_blocks'],
