@@ -1,9 +1,12 @@
+import { aggregateNoun } from './commands/aggregate/index.js';
+import { challengeNoun } from './commands/challenge/index.js';
 import { completionNoun } from './commands/completion/index.js';
 import { configNoun } from './commands/config/index.js';
 import { datasetNoun } from './commands/dataset/index.js';
 import { engineNoun } from './commands/engine/index.js';
 import { modelNoun } from './commands/model/index.js';
 import { nodeNoun } from './commands/node/index.js';
+import { mineNoun } from './commands/mine/index.js';
 import { queryNoun } from './commands/query/index.js';
 import { txNoun } from './commands/tx/index.js';
 import { walletNoun } from './commands/wallet/index.js';

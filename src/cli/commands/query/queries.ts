@@ -1,6 +1,5 @@
 import { type ChainClient } from '../../../client/index.js';
 import { DENOM } from '../../../protocol/coins.js';
-import { R3mesError } from '../../../protocol/errors.js';
 import type { TrainingWindow } from '../../../protocol/gen/remes/remes/v1/training_window.js';
 import type { Context } from '../../frame/context.js';
 import type { JsonObject } from '../../frame/json.js';
@@ -19,6 +18,7 @@ import {
   slashJson,
   windowJson,
 } from '../../session/records.js';
+import { notFound } from '../../session/not-found.js';
 import { checkedAddress, PART_OF, parseArgument, type PartName, parseTxHash } from '../../session/values.js';
 
 /** Arguments of any query; each query knows which of them it declared. */
@@ -40,10 +40,6 @@ export interface Query {
   readonly list?: { readonly key: string; readonly columns: readonly string[] };
   /** The key of the one record that people see field by field; without it the whole answer. */
   readonly record?: string;
-}
-
-export function notFound(what: string): R3mesError {
-  return new R3mesError({ code: 'NOT_FOUND', message: `the chain has no ${what}`, hint: 'check the number, and that --node names the right network' });
 }
 
 function found<T>(record: T | undefined, what: string): T {
