@@ -13,4 +13,4 @@ import { walletNoun } from './commands/wallet/index.js';
 import type { Noun } from './frame/command.js';
 
 /** All commands, in the order of help. A command stands here when it works. */
-export const NOUNS: readonly Noun[] = [nodeNoun, datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];
+export const NOUNS: readonly Noun[] = [nodeNoun, mineNoun, aggregateNoun, challengeNoun, datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];
