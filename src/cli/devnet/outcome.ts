@@ -30,6 +30,8 @@ export interface DevnetOutcome {
   readonly cheatersSlashed: number;
   readonly balancesReconciled: boolean;
   readonly differences: readonly string[];
+  /** Cheaters that submitted something and were not slashed. */
+  readonly uncaught: readonly string[];
 }
 
 const MAX_ADAPTER_BYTES = 4_294_967_296n;
@@ -62,12 +64,24 @@ async function tokensTrained(queries: ChainQueries, rounds: number): Promise<num
   return tokens;
 }
 
+interface Slashed {
+  readonly honest: number;
+  readonly cheaters: number;
+  readonly uncaught: readonly string[];
+}
+
 /** Distinct accounts that were slashed, by what they were meant to be. */
-async function countSlashed(queries: ChainQueries, keys: DevnetKeys): Promise<{ honest: number; cheaters: number }> {
+async function countSlashed(queries: ChainQueries, keys: DevnetKeys, rounds: number): Promise<Slashed> {
   const slashed = new Set((await queries.slashes()).map((s) => s.address));
-  const parts = keys.accounts.filter((a) => slashed.has(a.address)).map((a) => a.part);
-  const cheaters = parts.filter((part) => part === 'cheater').length;
-  return { honest: parts.length - cheaters, cheaters };
+  const submitted = new Set<string>();
+  for (let id = 1n; id <= BigInt(rounds); id++) for (const g of await queries.gradients(id)) submitted.add(g.miner);
+  const cheaters = keys.accounts.filter((a) => a.part === 'cheater');
+  const caught = cheaters.filter((a) => slashed.has(a.address));
+  return {
+    honest: keys.accounts.filter((a) => a.part !== 'cheater' && slashed.has(a.address)).length,
+    cheaters: caught.length,
+    uncaught: cheaters.filter((a) => submitted.has(a.address) && !slashed.has(a.address)).map((a) => a.name),
+  };
 }
 
 /** Reads the last accepted adapter, measures it, writes it in PEFT's form, and adds everything up. */
@@ -96,7 +110,7 @@ export async function measureOutcome(node: ChainNode, queries: ChainQueries, hom
     const genesisSupply = ledger.supply - ledger.minted + ledger.burned;
     const books = await checkBooks(queries, ledger, genesisSupply);
     const moved = await bytesMoved(home, keys);
-    const slashed = await countSlashed(queries, keys);
+    const slashed = await countSlashed(queries, keys, run.settings.rounds);
     const info = await node.engine.info();
     return {
       heldOutLossBefore: run.heldOutLossBefore,
@@ -111,6 +125,7 @@ export async function measureOutcome(node: ChainNode, queries: ChainQueries, hom
       cheatersSlashed: slashed.cheaters,
       balancesReconciled: books.isReconciled,
       differences: books.differences,
+      uncaught: slashed.uncaught,
     };
   } finally {
     await store.close();

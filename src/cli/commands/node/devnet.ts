@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
+import type { JsonObject } from '../../frame/json.js';
 import { R3mesError } from '../../../protocol/errors.js';
 import { short } from '../../devnet/names.js';
 import type { DevnetOutcome } from '../../devnet/outcome.js';
@@ -29,9 +30,31 @@ function summary(outcome: DevnetOutcome): string {
     `bytes moved    ${outcome.bytesMoved}, with fp32 tensors of the full model ${outcome.bytesFullModel} (${ratio.toFixed(1)} times as many)`,
     `adapter        ${outcome.adapterCid}`,
     `chain          height ${outcome.height}, application hash ${short(outcome.appHash)}`,
-    `slashed        ${outcome.cheatersSlashed} cheaters, ${outcome.honestSlashed} honest`,
+    `slashed        ${outcome.cheatersSlashed} for cheating, ${outcome.honestSlashed} honest`,
     `balances       every account, the supply and the escrow reconcile to the last uremes`,
   ].join('\n');
+}
+
+/** A count as a JSON number, which every script can compare, as long as it is exact. */
+function count(n: bigint): number | bigint {
+  return n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n;
+}
+
+/** The result line; what must hold (`mustHold`) is not repeated in it. */
+function resultOf(outcome: DevnetOutcome): JsonObject {
+  return {
+    heldOutLossBefore: outcome.heldOutLossBefore,
+    heldOutLossAfter: outcome.heldOutLossAfter,
+    tokensTrained: outcome.tokensTrained,
+    bytesMoved: count(outcome.bytesMoved),
+    bytesFullModel: count(outcome.bytesFullModel),
+    adapterCid: outcome.adapterCid,
+    appHash: outcome.appHash,
+    height: count(outcome.height),
+    honestSlashed: outcome.honestSlashed,
+    cheatersSlashed: outcome.cheatersSlashed,
+    balancesReconciled: outcome.balancesReconciled,
+  };
 }
 
 /** A run that proves the wrong thing is a failure, not a result. */
@@ -41,6 +64,9 @@ function mustHold(outcome: DevnetOutcome): void {
   }
   if (outcome.honestSlashed > 0) {
     throw new R3mesError({ code: 'HONEST_SLASHED', message: `${outcome.honestSlashed} honest accounts were slashed` });
+  }
+  if (outcome.uncaught.length > 0) {
+    throw new R3mesError({ code: 'CHEATER_NOT_CAUGHT', message: `${outcome.uncaught.join(', ')}: wrong gradients were submitted and nobody was slashed for them` });
   }
 }
 
@@ -62,7 +88,5 @@ export async function nodeDevnet(ctx: Context, args: DevnetArgs): Promise<Comman
     keep,
   });
   mustHold(outcome);
-  const { differences: _none, ...numbers } = outcome;
-  return { data: numbers, text: summary(outcome) };
+  return { data: resultOf(outcome), text: summary(outcome) };
 }
-
