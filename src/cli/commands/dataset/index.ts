@@ -1,8 +1,10 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { choice, flag, integer, optional, parsed, setting, text } from '../../frame/option.js';
+import { choice, flag, integer, optional, parsed, text } from '../../frame/option.js';
+import { COMPUTE_OPTIONS, NODE_OPTIONS } from '../../session/options.js';
 
 const force = flag('replace the output where it exists; --yes does, too');
 const model = optional(text({ placeholder: 'DIR', summary: 'Hugging Face model directory with tokenizer.json; bitnet-nano of this package if not given' }));
+const { content } = COMPUTE_OPTIONS;
 const output = text({ placeholder: 'FILE', short: 'o', summary: 'file to write' });
 
 function column(role: string) {
@@ -81,7 +83,7 @@ const tokenize = defineCommand({
   summary: 'turn text into the tokens of a model',
   details: 'A .jsonl file has one row a line, a .txt file is one row. One end-of-text token stands between two rows. The tokenizer goes into the content store.',
   args: { input: text({ placeholder: 'IN', summary: '.jsonl or .txt file' }) },
-  options: { output, model, force },
+  options: { output, model, content, force },
   examples: [['dataset tokenize news.jsonl -o news.tokens', 'with the tokenizer of bitnet-nano']],
   json: {
     output: 'file that was written',
@@ -99,7 +101,7 @@ const tokenize = defineCommand({
 const shard = defineCommand({
   name: 'shard',
   summary: 'cut tokens into chunks and store them with a manifest',
-  details: 'The last 5 % of the chunks are held out to measure the loss. Shards and manifest go into the content store of this home; the same tokens and options give the same CIDs on every machine.',
+  details: 'The last 5 % of the chunks are held out to measure the loss. Shards and manifest go into the content store; the same tokens and options give the same CIDs on every machine.',
   args: { input: text({ placeholder: 'IN', summary: 'token file of dataset tokenize' }) },
   options: {
     name: optional(text({ placeholder: 'NAME', summary: 'name of the dataset; that of the file if not given' })),
@@ -108,6 +110,7 @@ const shard = defineCommand({
     chunkTokens: integer({ placeholder: 'N', min: 16, max: 65_536, fallback: '2048', summary: 'tokens of a chunk; a multiple of the sequence length of the model' }),
     shardChunks: integer({ placeholder: 'N', min: 1, max: 65_536, fallback: '256', summary: 'chunks of a shard' }),
     output: optional(text({ placeholder: 'FILE', short: 'o', summary: 'write a copy of the manifest there' })),
+    content,
     force,
   },
   examples: [['dataset shard news.tokens --name news --license CC0-1.0 --json', 'prints the CID of the manifest, among others']],
@@ -119,9 +122,9 @@ const shard = defineCommand({
 const inspect = defineCommand({
   name: 'inspect',
   summary: 'show what is in a dataset or a token file',
-  details: 'Reads a manifest by its CID from the content store of this home, or from a file; of a token file the header. What a manifest says is checked as far as it can be without its shards.',
+  details: 'Reads a manifest by its CID from the content store, or from a file; of a token file the header. What a manifest says is checked as far as it can be without its shards.',
   args: { what: text({ placeholder: 'MANIFEST', summary: 'CID of a manifest, a manifest file or a token file' }) },
-  options: {},
+  options: { content },
   examples: [['dataset inspect bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku', 'shows chunks, source and shards of that dataset']],
   json: {
     kind: 'dataset or tokens; the keys below are those of one of them',
@@ -141,6 +144,7 @@ const verify = defineCommand({
   options: {
     source: optional(text({ placeholder: 'FILE', summary: 'text that it is said to be made from: .jsonl, .txt or .csv' })),
     model,
+    content,
   },
   examples: [
     ['dataset verify manifest.json', 'hashes everything in the content store of this home'],
@@ -162,7 +166,7 @@ const list = defineCommand({
   name: 'list',
   summary: 'list the datasets that the chain trains on',
   args: {},
-  options: { node: setting('node') },
+  options: NODE_OPTIONS,
   examples: [['dataset list --node http://127.0.0.1:26657', 'prints a table of the datasets of that chain']],
   json: {
     chainId: 'id of the chain',

@@ -1,13 +1,12 @@
-import { openLocalStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { facts } from '../../frame/table.js';
 import { describeDataset } from './describe.js';
+import { withStore } from './job.js';
 import { inspectArgument } from './manifest-argument.js';
 
-export async function datasetInspect(ctx: Context, args: { readonly what: string }): Promise<CommandResult> {
-  const store = await openLocalStore(ctx.paths.content);
-  try {
+export async function datasetInspect(ctx: Context, args: { readonly what: string; readonly content: string | undefined }): Promise<CommandResult> {
+  return withStore(ctx, args.content, async (store) => {
     const found = await inspectArgument(ctx, store, args.what);
     if (found.kind === 'dataset') {
       const { data, text } = describeDataset(found.summary);
@@ -35,7 +34,5 @@ export async function datasetInspect(ctx: Context, args: { readonly what: string
       ['tokens SHA-256', data.tokensSha256],
     ]);
     return { data, text };
-  } finally {
-    await store.close();
-  }
+  });
 }

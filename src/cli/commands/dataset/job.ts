@@ -1,14 +1,25 @@
 import path from 'node:path';
 
 import type { FileProgress, JobOptions } from '../../../dataset/index.js';
-import { usageError } from '../../frame/errors.js';
-import type { Context } from '../../frame/context.js';
-import type { Progress } from '../../frame/progress.js';
+import { type ContentStore, openLocalStore } from '../../../storage/index.js';
 import { fileExists } from '../../files/exists.js';
+import type { Context } from '../../frame/context.js';
+import { usageError } from '../../frame/errors.js';
+import type { Progress } from '../../frame/progress.js';
 
 /** A file of this command line. */
 export function given(ctx: Context, file: string): string {
   return path.resolve(ctx.io.cwd, file);
+}
+
+/** The content store of this home, or another one by `--content`, for as long as `use` runs. */
+export async function withStore<T>(ctx: Context, content: string | undefined, use: (store: ContentStore) => Promise<T>): Promise<T> {
+  const store = await openLocalStore(content === undefined ? ctx.paths.content : given(ctx, content));
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
 }
 
 /** How a job over a file tells how far it is, and how it is stopped. */

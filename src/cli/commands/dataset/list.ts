@@ -1,8 +1,8 @@
-import { ChainClient } from '../../../client/index.js';
 import { DatasetStatus } from '../../../protocol/gen/remes/remes/v1/dataset.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { table } from '../../frame/table.js';
+import { connectChain, type NodeArgs } from '../../session/connect.js';
 
 const STATUS: Readonly<Record<DatasetStatus, string>> = {
   [DatasetStatus.UNSPECIFIED]: 'unspecified',
@@ -10,8 +10,8 @@ const STATUS: Readonly<Record<DatasetStatus, string>> = {
   [DatasetStatus.REMOVED]: 'removed',
 };
 
-export async function datasetList(ctx: Context, args: { readonly node: string }): Promise<CommandResult> {
-  const client = await ChainClient.connect(args.node);
+export async function datasetList(ctx: Context, args: NodeArgs): Promise<CommandResult> {
+  const client = await connectChain(args);
   const datasets = (await client.queries.datasets()).map((d) => ({
     id: d.id,
     name: d.name,

@@ -1,12 +1,11 @@
 import path from 'node:path';
 
 import { encodeManifest, shardFile, summarize } from '../../../dataset/index.js';
-import { openLocalStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { step } from '../../frame/step.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import { given, mayReplace, watched } from './job.js';
+import { given, mayReplace, watched, withStore } from './job.js';
 import { describeDataset } from './describe.js';
 
 export interface ShardArgs {
@@ -17,6 +16,7 @@ export interface ShardArgs {
   readonly chunkTokens: number;
   readonly shardChunks: number;
   readonly output: string | undefined;
+  readonly content: string | undefined;
   readonly force: boolean;
 }
 
@@ -24,8 +24,7 @@ export async function datasetShard(ctx: Context, args: ShardArgs): Promise<Comma
   const input = given(ctx, args.input);
   const output = args.output === undefined ? undefined : given(ctx, args.output);
   if (output !== undefined) await mayReplace(ctx, input, output, args.force);
-  const store = await openLocalStore(ctx.paths.content);
-  try {
+  return withStore(ctx, args.content, async (store) => {
     const { name = path.parse(input).name, license, description, chunkTokens, shardChunks } = args;
     const sharded = await step(ctx, `sharding ${args.input}`, (progress) =>
       shardFile({
@@ -43,7 +42,5 @@ export async function datasetShard(ctx: Context, args: ShardArgs): Promise<Comma
     if (output !== undefined) await writeFileAtomic(output, encodeManifest(sharded.manifest));
     const { data, text } = describeDataset(summarize(sharded.manifestCid, sharded.manifest), output === undefined ? [] : [['manifest file', output]]);
     return { data: { ...data, file: output ?? null }, text };
-  } finally {
-    await store.close();
-  }
+  });
 }

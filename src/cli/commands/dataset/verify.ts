@@ -1,10 +1,11 @@
 import { verifyDataset, type Manifest, type VerifyResult } from '../../../dataset/index.js';
 import { InvalidInputError } from '../../../protocol/errors.js';
-import { type ContentStore, openLocalStore } from '../../../storage/index.js';
+import type { ContentStore } from '../../../storage/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { step } from '../../frame/step.js';
 import { describeDataset } from './describe.js';
+import { withStore } from './job.js';
 import { inspectArgument } from './manifest-argument.js';
 import { rebuild } from './rebuild.js';
 
@@ -14,6 +15,7 @@ export interface VerifyArgs {
   readonly manifest: string;
   readonly source: string | undefined;
   readonly model: string | undefined;
+  readonly content: string | undefined;
 }
 
 async function manifestCidOf(ctx: Context, store: ContentStore, what: string): Promise<string> {
@@ -30,8 +32,7 @@ async function readTokenizer(ctx: Context, store: ContentStore, manifest: Manife
 }
 
 export async function datasetVerify(ctx: Context, args: VerifyArgs): Promise<CommandResult> {
-  const store = await openLocalStore(ctx.paths.content);
-  try {
+  return withStore(ctx, args.content, async (store) => {
     const cid = await manifestCidOf(ctx, store, args.manifest);
     const result: VerifyResult = await step(ctx, 'hashing every block and reading every token', (progress) =>
       verifyDataset(store, cid, {
@@ -58,7 +59,5 @@ export async function datasetVerify(ctx: Context, args: VerifyArgs): Promise<Com
       },
       text,
     };
-  } finally {
-    await store.close();
-  }
+  });
 }
