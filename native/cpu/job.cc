@@ -25,6 +25,17 @@ Pool::Cancelled cancellation(const r3mes_run_options& options) {
   return [cancelled = options.cancelled, context = options.context] { return cancelled(context) != 0; };
 }
 
+/** Refuses rows that are not finite: max(x, 0) would turn −infinity and NaN into a zero that nothing later notices. */
+void require_finite(const float* x, int rows, int n, const Where& where) {
+  for (int i = 0; i < rows; ++i) {
+    const float* row = x + static_cast<std::size_t>(i) * n;
+    if (absmax_bits(row, n) < kInfinityBits) continue;
+    for (int c = 0; c < n; ++c) {
+      if (!std::isfinite(row[c])) not_finite(where, i, c, row[c]);
+    }
+  }
+}
+
 void add_rows(const float* a, const float* b, std::size_t n, float* sum) {
   for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
 }
@@ -344,6 +355,7 @@ void Job::forward_from_attention(int layer, const Tile& t, Arena& arena) {
     const LinearInput input =
         quantize_input(n, C, t.rows, C, targets(R3MES_GATE, R3MES_UP), arena, where("post_attention_layernorm output", layer, t));
     linear(R3MES_GATE, input, a.gate.at(t.row * F), "mlp.gate_proj output");
+    require_finite(a.gate.at(t.row * F), t.rows, F, where("mlp.gate_proj output", layer, t));
     linear(R3MES_UP, input, a.up.at(t.row * F), "mlp.up_proj output");
   }
   {

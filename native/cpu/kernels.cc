@@ -34,6 +34,16 @@ void copy_rows(const Rows16& from, int rows, int n, std::int16_t* q, std::int32_
   std::copy(from.e, from.e + rows, e);
 }
 
+/** Refuses a result that left the range of binary32. */
+void finite(const char* name, const float* y, std::int64_t rows, int n) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (int k = 0; k < n; ++k) {
+      const float value = y[i * n + k];
+      if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(Where{name}, i, k, value);
+    }
+  }
+}
+
 Rows16 rows_of(const float* x, int rows, int n, const char* name, Arena& arena) {
   const Rows16 r = take_rows16(arena, rows, n);
   row16_rows(x, n, rows, n, r, Where{name});
@@ -52,7 +62,14 @@ OneLinear make(const r3mes_linear& from) {
   OneLinear one;
   one.linear.w = TernaryMatrix(from.out, from.in);
   for (int o = 0; o < from.out; ++o) {
-    for (int c = 0; c < from.in; ++c) one.linear.w.set(o, c, from.w[static_cast<std::size_t>(o) * from.in + c]);
+    for (int c = 0; c < from.in; ++c) {
+      const int weight = from.w[static_cast<std::size_t>(o) * from.in + c];
+      if (weight < -1 || weight > 1) {
+        throw Failure(R3MES_BAD_VALUE, "w is " + std::to_string(weight) + " at [" + std::to_string(o) + ", " + std::to_string(c) +
+                                           "], expected -1, 0 or 1");
+      }
+      one.linear.w.set(o, c, weight);
+    }
   }
   one.linear.w_transposed = one.linear.w.transposed();
   one.linear.scale = from.scale;
@@ -70,6 +87,7 @@ OneLinear make(const r3mes_linear& from) {
 r3mes_status r3mes_act8(int8_t* q, float* dequant_scale, const float* x, int32_t rows, int32_t n, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     positive("n", n, kMost);
     std::vector<std::int16_t> q16(padded(n));
     for (int i = 0; i < rows; ++i) {
@@ -84,6 +102,7 @@ r3mes_status r3mes_act8(int8_t* q, float* dequant_scale, const float* x, int32_t
 r3mes_status r3mes_row16(int16_t* q, int32_t* e, const float* x, int32_t rows, int32_t n, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     positive("n", n, kMost);
     Arena arena;
     copy_rows(rows_of(x, rows, n, "x", arena), rows, n, q, e);
@@ -95,6 +114,7 @@ r3mes_status r3mes_row16_columns(int16_t* q, int32_t* e, const float* x, const f
   const FloatEnvironment environment;
   return guarded(error, [&] {
     positive("rows", rows, kMost);
+    positive("n", n, kMost);
     Arena arena;
     const Rows16 columns = take_rows16(arena, n, rows);
     row16_columns(x, n, rows, n, fold, columns, arena, Where{"x"});
@@ -105,6 +125,8 @@ r3mes_status r3mes_row16_columns(int16_t* q, int32_t* e, const float* x, const f
 r3mes_status r3mes_dot16(float* y, const float* a, const float* b, int32_t m, int32_t n, int32_t k, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("m", m, kMost);
+    positive("n", n, kMost);
     positive("k", k, (1 << 23) - 1);
     Arena arena;
     const Rows16 a16 = rows_of(a, m, k, "a", arena), b16 = rows_of(b, n, k, "b", arena);
@@ -113,6 +135,7 @@ r3mes_status r3mes_dot16(float* y, const float* a, const float* b, int32_t m, in
     product_sliced(a16.q, a16.stride, m, slices, b16.stride, n, padded(k), [&](int i, int j0, int count, const double* sum) {
       for (int j = 0; j < count; ++j) y[static_cast<std::size_t>(i) * n + j0 + j] = rn(sum[j], pow2d(a16.e[i] + b16.e[j0 + j]));
     });
+    finite("y", y, m, n);
   });
 }
 
@@ -136,6 +159,8 @@ r3mes_status r3mes_rope_table(float* cosine, float* sine, int32_t positions, int
   return guarded(error, [&] {
     positive("positions", positions, kMost);
     positive("head_size", head_size, 1024);
+    if (head_size % 2 != 0) throw Failure(R3MES_BAD_SHAPE, "head_size is " + std::to_string(head_size) + ", expected an even number");
+    if (!(theta > 1.0) || !(theta < 1e30)) throw Failure(R3MES_BAD_VALUE, "theta must be greater than 1 and below 1e30");
     const RopeTable table = rope_table(positions, inverse_frequencies(head_size, theta));
     std::copy(table.cosine.begin(), table.cosine.end(), cosine);
     std::copy(table.sine.begin(), table.sine.end(), sine);
@@ -146,12 +171,14 @@ r3mes_status r3mes_rms_norm(float* y, float* rstd, const float* x, const float* 
                             r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     positive("n", n, kMost);
     Arena arena;
     for (int i = 0; i < rows; ++i) {
       const std::size_t at = static_cast<std::size_t>(i) * n;
       rstd[i] = rms_norm(x + at, w, n, eps, y + at, arena, Where{"x"}, i);
     }
+    finite("y", y, rows, n);
   });
 }
 
@@ -159,22 +186,26 @@ r3mes_status r3mes_rms_norm_backward(float* dx, const float* dy, const float* x,
                                      int32_t n, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     positive("n", n, kMost);
     Arena arena;
     for (int i = 0; i < rows; ++i) {
       const std::size_t at = static_cast<std::size_t>(i) * n;
       rms_norm_backward(dy + at, x + at, w, rstd[i], n, dx + at, arena, Where{"dy"}, i);
     }
+    finite("dx", dx, rows, n);
   });
 }
 
 r3mes_status r3mes_linear_forward(float* y, float* u, const r3mes_linear* linear, const float* x, int32_t rows, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     const OneLinear one = make(*linear);
     Arena arena;
     const LinearInput input = quantize_input(x, linear->in, rows, linear->in, one.adapter != nullptr, arena, Where{"x"});
     linear_forward(one.linear, one.adapter, input, y, linear->out, u, arena, Where{"u"});
+    finite("y", y, rows, linear->out);
   });
 }
 
@@ -182,11 +213,13 @@ r3mes_status r3mes_linear_backward(float* dx, float* da, float* db, const r3mes_
                                    const float* u, int32_t rows, r3mes_error* error) {
   const FloatEnvironment environment;
   return guarded(error, [&] {
+    positive("rows", rows, kMost);
     const OneLinear one = make(*linear);
     const int in = linear->in, out = linear->out, rank = linear->rank;
     Arena arena;
     float* du = one.adapter == nullptr ? nullptr : arena.get<float>(static_cast<std::size_t>(rows) * rank);
     linear_backward(one.linear, one.adapter, dy, out, rows, dx, in, false, du, arena, Where{"dy"});
+    finite("dx", dx, rows, in);
     if (one.adapter == nullptr) return;
     std::fill(da, da + static_cast<std::size_t>(rank) * in, 0.0f);
     std::fill(db, db + static_cast<std::size_t>(rank) * out, 0.0f);
@@ -196,6 +229,8 @@ r3mes_status r3mes_linear_backward(float* dx, float* da, float* db, const r3mes_
       const Rows16 columns = input_columns(x + t * in, in, tokens, 0, in, arena, Where{"x"});
       lora_gradient_a(columns, du + t * rank, tokens, rank, in, 0, in, da, arena, Where{"du"});
     }
+    finite("da", da, rank, in);
+    finite("db", db, out, rank);
   });
 }
 
@@ -209,6 +244,7 @@ r3mes_status r3mes_attention(float* o, float* row_max, float* inverse_sum, const
     const KeyValue kv = prepare_forward(rows_of(k, tokens, d, "k", arena), rows_of(v, tokens, d, "v", arena), tokens, d, arena);
     attention_forward(kv, rows_of(q, tokens, d, "q", arena), 0, tokens, 1.0f / std::sqrt(static_cast<float>(d)), o, d, row_max,
                       inverse_sum, arena, Where{"scores"});
+    finite("o", o, tokens, d);
   });
 }
 
@@ -224,16 +260,16 @@ r3mes_status r3mes_attention_backward(float* dq, float* dk, float* dv, const flo
     const KeyValue kv = prepare_backward(rows_of(k, tokens, d, "k", arena), rows_of(v, tokens, d, "v", arena), tokens, d, arena);
     const QueryHead head = prepare_query_head(rows_of(q, tokens, d, "q", arena), d_o, o, d, tokens, d, row_max, inverse_sum,
                                               1.0f / std::sqrt(static_cast<float>(d)), arena, Where{"d_o"});
-    if (striped == 0) {
-      attention_backward(kv, head, dq, d, dk, dv, d, false, arena, where);
-      return;
-    }
     constexpr int kStripe = 64;
-    for (int first = 0; first < tokens; first += kStripe) {
+    if (striped == 0) attention_backward(kv, head, dq, d, dk, dv, d, false, arena, where);
+    for (int first = 0; striped != 0 && first < tokens; first += kStripe) {
       const int last = std::min(tokens, first + kStripe);
       attention_backward_queries(kv, head, first, last, dq, d, arena, where);
       attention_backward_keys(kv, head, first, last, dk, dv, d, false, arena, where);
     }
+    finite("dq", dq, tokens, d);
+    finite("dk", dk, tokens, d);
+    finite("dv", dv, tokens, d);
   });
 }
 
@@ -259,5 +295,6 @@ r3mes_status r3mes_head(float* logits, int64_t* losses, float* dn, const float* 
     std::copy(logits, logits + size, weights);
     head_loss(weights, vocab, labels, rows, losses, inverse_sum, Where{"logits"});
     head_backward(head, weights, labels, inverse_sum, rows, 1.0f / static_cast<float>(job_labels), dn, arena, Where{"weights"});
+    finite("dn", dn, rows, hidden);
   });
 }

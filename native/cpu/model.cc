@@ -142,7 +142,7 @@ std::unique_ptr<r3mes_model> make_model(const r3mes_model_shape& shape, const r3
     model->head = make_head(shape.vocab_size, shape.hidden_size, Where{"lm_head"}, [&](int v, float* out) { own.row(v, out); });
   }
 
-  Pool pool(threads, [] { return false; });
+  Pool pool(std::min(threads, 1024), [] { return false; });
   pool.run(shape.layers * R3MES_LINEARS, [&](int task, Arena&) {
     const int layer = task / R3MES_LINEARS, linear = task % R3MES_LINEARS;
     model->layers[layer].linears[linear] =
@@ -226,6 +226,7 @@ const r3mes_model_shape* r3mes_model_get_shape(const r3mes_model* model) { retur
 
 r3mes_status r3mes_adapter_layout(size_t* count, size_t* size, r3mes_adapter_tensor* tensors, const r3mes_model* model,
                                   const r3mes_lora* lora, r3mes_error* error) {
+  const FloatEnvironment environment;
   return guarded(error, [&] {
     const AdapterLayout layout = adapter_layout(model->shape, *lora);
     *count = layout.tensors.size();

@@ -2,7 +2,8 @@
  * The operators one by one, for tests and for comparing another implementation with this one, byte for byte.
  * docs/arithmetic.md defines each; its paragraph stands behind the name. All run on the calling thread.
  *
- * Every function returns R3MES_OK, BAD_SHAPE for a size out of range, or NOT_FINITE; `error` may be null.
+ * Every function returns R3MES_OK, BAD_SHAPE for a size out of range (rows and columns: 1 to 2^20, where nothing else is
+ * said), NOT_FINITE for an input or, by overflow, a result, or what its own line names; `error` may be null.
  */
 #ifndef R3MES_KERNELS_H
 #define R3MES_KERNELS_H
@@ -35,7 +36,8 @@ float r3mes_exp(float t);
 float r3mes_log(float x);
 int32_t r3mes_fix30(float w);
 
-/** §1.4. Out: cosine, sine float32 [positions, head_size / 2]. */
+/** §1.4. Out: cosine, sine float32 [positions, head_size / 2]. In: head_size even, at most 1,024;
+ *  1 < theta < 1e30, else BAD_VALUE. */
 r3mes_status r3mes_rope_table(float *cosine, float *sine, int32_t positions, int32_t head_size, double theta, r3mes_error *error);
 
 /** §2.2. Out: y float32 [rows, n]; rstd float32 [rows]. In: x [rows, n]; w [n]. */
@@ -46,7 +48,8 @@ r3mes_status r3mes_rms_norm(float *y, float *rstd, const float *x, const float *
 r3mes_status r3mes_rms_norm_backward(float *dx, const float *dy, const float *x, const float *w, const float *rstd, int32_t rows,
                                      int32_t n, r3mes_error *error);
 
-/** A linear layer with LoRA. w int8 [out, in] of −1, 0, 1; a float32 [rank, in] and b float32 [out, rank], null without. */
+/** A linear layer with LoRA. w int8 [out, in] of −1, 0, 1, else BAD_VALUE; in < 2^17, out ≤ 65,793, rank ≤ 4,096.
+ *  a float32 [rank, in] and b float32 [out, rank], null without. */
 typedef struct {
   const int8_t *w;
   float scale;
@@ -75,7 +78,8 @@ r3mes_status r3mes_attention_backward(float *dq, float *dk, float *dv, const flo
                                       int32_t striped, r3mes_error *error);
 
 /** §2.6, §2.7, §3.1. Out: logits [rows, vocab]; losses int64 [rows], units of 2^-20; dn [rows, hidden].
- *  In: embedding [vocab, hidden]; n [rows, hidden]; labels [rows]; job_labels, the number that the loss is divided by. */
+ *  In: embedding [vocab, hidden]; n [rows, hidden]; labels [rows]; job_labels, the number that the loss is divided by.
+ *  BAD_TOKEN for a label outside the vocabulary, OVERFLOW for a loss of 2^22 nats or more. */
 r3mes_status r3mes_head(float *logits, int64_t *losses, float *dn, const float *embedding, const float *n, const int32_t *labels,
                         int32_t job_labels, int32_t rows, int32_t vocab, int32_t hidden, r3mes_error *error);
 

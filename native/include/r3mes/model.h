@@ -16,16 +16,16 @@ extern "C" {
 enum { R3MES_Q, R3MES_K, R3MES_V, R3MES_O, R3MES_GATE, R3MES_UP, R3MES_DOWN };
 
 typedef struct {
-  int32_t hidden_size;   /* heads · head_size, below 2^17, a multiple of 4 */
+  int32_t hidden_size;   /* heads · head_size, at most 65,536, a multiple of 4 */
   int32_t ffn_size;      /* below 65,793, a multiple of 4 */
-  int32_t layers;
-  int32_t heads;
-  int32_t kv_heads;      /* divides heads */
-  int32_t head_size;     /* even */
+  int32_t layers;        /* at most 1,024 */
+  int32_t heads;         /* at most 1,024 */
+  int32_t kv_heads;      /* divides heads; kv_heads · head_size a multiple of 4 */
+  int32_t head_size;     /* even, at most 1,024 */
   int32_t vocab_size;    /* below 2^23 */
   int32_t max_positions; /* at most 2^20 */
   float rms_epsilon;     /* greater than 0 */
-  double rope_theta;     /* greater than 1 */
+  double rope_theta;     /* greater than 1, below 10^30 */
 } r3mes_model_shape;
 
 typedef enum { R3MES_F32 = 0, R3MES_BF16 = 1, R3MES_F16 = 2 } r3mes_float_type;
@@ -65,10 +65,11 @@ typedef struct r3mes_model r3mes_model;
 /** Copies the weights into the form that the kernels use: 2 bits a ternary weight, twice (by row and by column).
  *
  *  Returns: R3MES_OK; BAD_SHAPE for a size that contradicts the shape or breaks a bound named above; BAD_VALUE for a
- *           code of 3, a scale that is not positive; NOT_FINITE for a weight that is NaN or infinity; OUT_OF_MEMORY.
+ *           code of 3, a scale that is not positive, rms_epsilon, rope_theta or threads out of range; NOT_FINITE for a
+ *           weight that is NaN or infinity; OUT_OF_MEMORY.
  *  Out: *model   to be given to r3mes_model_destroy; null on failure.
  *       *error   may be null.
- *  In:  threads  at least 1.
+ *  In:  threads  at least 1; more than 1,024 are taken as 1,024.
  */
 r3mes_status r3mes_model_create(r3mes_model **model, const r3mes_model_shape *shape, const r3mes_model_weights *weights,
                                 int32_t threads, r3mes_error *error);

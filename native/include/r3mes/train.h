@@ -14,7 +14,7 @@ extern "C" {
 
 /** How a call computes. Nothing of it changes a bit of the result. */
 typedef struct {
-  int32_t threads;     /* at least 1 */
+  int32_t threads;     /* at least 1; more than 1,024 are taken as 1,024 */
   int32_t micro_batch; /* sequences processed at once, at least 1; memory grows with it */
   /** Asked between pieces of work, from any thread; anything but 0 ends the call with R3MES_CANCELLED. May be null. */
   int (*cancelled)(void *context);
