@@ -14,16 +14,26 @@ export interface Holder {
   readonly info: Readonly<Record<string, string>>;
 }
 
-/** Field 22 of /proc/PID/stat, counted behind the command name, which may hold spaces and brackets. */
-export function startTicksOf(pid: number): number {
+/** Fields of /proc/PID/stat from the third on, behind the command name, which may hold spaces and brackets. */
+function procFields(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-    return Number.isSafeInteger(ticks) ? ticks : 0;
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch (error) {
-    if (error instanceof Error) return 0; // another system, or the process is gone
+    if (error instanceof Error) return []; // another system, or the process is gone
     throw error;
   }
+}
+
+/** Field 22 of /proc/PID/stat; 0 where it is not known. */
+export function startTicksOf(pid: number): number {
+  const ticks = Number(procFields(pid)[19] ?? 0);
+  return Number.isSafeInteger(ticks) ? ticks : 0;
+}
+
+/** A process that has ended, and whose parent has not asked how: in a container it may stay for ever. */
+function isZombie(pid: number): boolean {
+  return procFields(pid)[0] === 'Z';
 }
 
 /** Whether the process that wrote this entry still runs. */
@@ -33,6 +43,7 @@ export function isAlive(holder: Holder): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'; // it runs, but is another user's
   }
+  if (isZombie(holder.pid)) return false;
   const ticks = startTicksOf(holder.pid);
   return holder.startTicks === 0 || ticks === 0 || ticks === holder.startTicks;
 }

@@ -1,0 +1,124 @@
+/** A chain of one's own: backbone and sample dataset in the content store, and a genesis of one validator. */
+import { createApp } from '../../chain/app/app.js';
+import { buildAppState } from '../../chain/app/genesis-state.js';
+import { createModules } from '../../chain/app/modules.js';
+import type { ValidatorKey } from '../../chain/solo/index.js';
+import { MemoryDatabase } from '../../chain/store/memory.js';
+import { buildDataset, type BuiltDataset, loadModelTokenizer } from '../../dataset/index.js';
+import { utf8 } from '../../protocol/bytes.js';
+import { InvalidInputError } from '../../protocol/errors.js';
+import type { Model } from '../../protocol/gen/remes/remes/v1/model.js';
+import { DEFAULT_CONSENSUS_PARAMS, type GenesisDoc } from '../../protocol/genesis-doc.js';
+import { taggedHash } from '../../protocol/hash.js';
+import { profile, type ProfileName, UREMES_PER_REMES } from '../../protocol/params.js';
+import { vrfPublicKey } from '../../protocol/vrf.js';
+import { type ContentStore, openLocalStore } from '../../storage/index.js';
+import { prepareModel } from '../devnet/model.js';
+import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
+import { genesisInvalid } from '../node/genesis.js';
+import { SAMPLE_DATASET, SAMPLE_DATASET_NAME } from '../templates.js';
+
+/** What exists at height 0; all else is mined. */
+export const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
+
+const CHUNK_TOKENS = 2048;
+
+export interface FoundOptions {
+  readonly chainId: string;
+  readonly profile: ProfileName;
+  /** Gets what `accounts` leaves of the supply. */
+  readonly founder: string;
+  /** Uremes by address. */
+  readonly accounts: ReadonlyMap<string, bigint>;
+  readonly validatorKey: ValidatorKey;
+  readonly vrfSecret: Uint8Array;
+  /** Folder of the content store. */
+  readonly content: string;
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  readonly step: (what: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** @throws InvalidInputError where more is given away than there is. */
+export function genesisBalances(founder: string, accounts: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const given = [...accounts.values()].reduce((sum, amount) => sum + amount, 0n);
+  if (given > GENESIS_SUPPLY) {
+    throw new InvalidInputError(`the accounts get ${given} uremes, expected at most ${GENESIS_SUPPLY}, the supply at genesis`, 'give less to --account');
+  }
+  const balances = new Map(accounts);
+  balances.set(founder, (accounts.get(founder) ?? 0n) + GENESIS_SUPPLY - given);
+  return balances;
+}
+
+async function loadContent(store: ContentStore, options: FoundOptions): Promise<{ dataset: BuiltDataset; model: Model }> {
+  const { step, signal, chainId } = options;
+  step('the sample dataset');
+  const tokenizer = await loadModelTokenizer(DEFAULT_MODEL_DIRECTORY);
+  const dataset = await buildDataset({ input: SAMPLE_DATASET, model: tokenizer, store, name: SAMPLE_DATASET_NAME, chunkTokens: CHUNK_TOKENS, signal });
+  signal.throwIfAborted();
+  step('the backbone');
+  const { record, model } = await prepareModel(store, DEFAULT_MODEL_DIRECTORY, dataset.manifest.tokenizer_cid, CHUNK_TOKENS, chainId);
+  model.dispose();
+  return { dataset, model: record };
+}
+
+function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): GenesisDoc {
+  const { chainId, validatorKey, vrfSecret, nowMs } = options;
+  const { manifest, manifestCid } = dataset;
+  const appState = buildAppState({
+    profile: profile(options.profile),
+    balances: genesisBalances(options.founder, options.accounts),
+    nodes: [],
+    models: [model],
+    datasets: [
+      {
+        name: manifest.name,
+        manifestCid,
+        tokenizerCid: manifest.tokenizer_cid,
+        chunkTokens: manifest.chunk_tokens,
+        trainingChunks: manifest.training_chunks,
+        heldOutChunks: manifest.held_out_chunks,
+      },
+    ],
+    beacon: taggedHash('genesis-beacon', chainId, vrfSecret),
+    beaconKeys: [{ consensusAddress: validatorKey.address, vrfPublicKey: vrfPublicKey(vrfSecret) }],
+  });
+  return {
+    genesisTime: { seconds: BigInt(Math.floor(nowMs / 1000)), nanos: 0 },
+    chainId,
+    initialHeight: 1n,
+    consensusParams: DEFAULT_CONSENSUS_PARAMS,
+    validators: [validatorKey.genesisValidator()],
+    appHash: new Uint8Array(),
+    appState,
+  };
+}
+
+/** Has the application read a genesis, in memory. @throws R3mesError GENESIS_INVALID naming `file` */
+export async function checkGenesis(genesis: GenesisDoc, file: string): Promise<void> {
+  const app = createApp({ database: new MemoryDatabase(), report: () => undefined, ...createModules() });
+  try {
+    await app.initChain({
+      time: genesis.genesisTime,
+      chainId: genesis.chainId,
+      consensusParams: genesis.consensusParams,
+      validators: [],
+      appStateBytes: utf8(JSON.stringify(genesis.appState)),
+      initialHeight: genesis.initialHeight,
+    });
+  } catch (error) {
+    throw error instanceof InvalidInputError ? genesisInvalid(file, error) : error;
+  }
+}
+
+/** Puts what a chain begins with into the content store and describes it. Content that is there already stays as it is. */
+export async function foundChain(options: FoundOptions): Promise<GenesisDoc> {
+  const store = await openLocalStore(options.content);
+  try {
+    const { dataset, model } = await loadContent(store, options);
+    return genesisOf(options, dataset, model);
+  } finally {
+    await store.close();
+  }
+}
