@@ -9,9 +9,10 @@ import { mineNoun } from './commands/mine/index.js';
 import { modelNoun } from './commands/model/index.js';
 import { nodeNoun } from './commands/node/index.js';
 import { queryNoun } from './commands/query/index.js';
+import { rewardsNoun } from './commands/rewards/index.js';
 import { txNoun } from './commands/tx/index.js';
 import { walletNoun } from './commands/wallet/index.js';
 import type { Noun } from './frame/command.js';
 
 /** All commands, in the order of help. A command stands here when it works. */
-export const NOUNS: readonly Noun[] = [initNoun, nodeNoun, mineNoun, aggregateNoun, challengeNoun, datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, configNoun, completionNoun];
+export const NOUNS: readonly Noun[] = [initNoun, nodeNoun, mineNoun, aggregateNoun, challengeNoun, datasetNoun, modelNoun, engineNoun, walletNoun, txNoun, queryNoun, rewardsNoun, configNoun, completionNoun];
