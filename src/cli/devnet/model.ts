@@ -5,20 +5,14 @@ import path from 'node:path';
 import { taggedHash } from '../../protocol/hash.js';
 import { Model as ModelRecord } from '../../protocol/gen/remes/remes/v1/model.js';
 import { addBytes, type ContentStore } from '../../storage/index.js';
-import { ARITHMETIC_VERSION, initialAdapter, loadCheckpoint, TARGETS, writeAdapter, type Adapter, type LoraSettings, type Model } from '../../train/index.js';
+import { ARITHMETIC_VERSION, floatBits, initialAdapter, loadCheckpoint, TARGETS, writeAdapter, type Adapter, type LoraSettings, type Model } from '../../train/index.js';
 
 /** Adapter and optimizer of the dev network: measured to learn fast on bitnet-nano. */
 const LORA: LoraSettings = { rank: 8, alpha: 16, targets: [...TARGETS] };
 const OPTIMIZER = { learningRate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 };
 
 /** bitnet-nano's: beyond it its loss explodes. */
-const SEQUENCE_LENGTH = 256;
-
-function floatBits(value: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, value);
-  return view.getUint32(0);
-}
+export const SEQUENCE_LENGTH = 256;
 
 export interface DevnetModel {
   readonly record: ModelRecord;

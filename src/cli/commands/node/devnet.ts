@@ -4,6 +4,8 @@ import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import type { JsonObject } from '../../frame/json.js';
 import { R3mesError } from '../../../protocol/errors.js';
+import { usageError } from '../../frame/errors.js';
+import { SEQUENCE_LENGTH } from '../../devnet/model.js';
 import { short } from '../../devnet/names.js';
 import type { DevnetOutcome } from '../../devnet/outcome.js';
 import { runDevnet } from '../../devnet/run.js';
@@ -72,6 +74,9 @@ function mustHold(outcome: DevnetOutcome): void {
 
 export async function nodeDevnet(ctx: Context, args: DevnetArgs): Promise<CommandResult> {
   const { rounds, miners, cheaters, chunkTokens, data, seed, port, keep } = args;
+  if (chunkTokens > SEQUENCE_LENGTH && chunkTokens % SEQUENCE_LENGTH !== 0) {
+    throw usageError(`--chunk-tokens is ${chunkTokens}, expected at most ${SEQUENCE_LENGTH} or a multiple of it: that is the model's sequence length`);
+  }
   const outcome = await runDevnet(ctx, {
     root: path.join(ctx.paths.data, 'devnet'),
     settings: {
