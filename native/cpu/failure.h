@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "fpenv.h"
 #include "r3mes/status.h"
 
 namespace r3mes::cpu {
@@ -44,7 +45,7 @@ r3mes_status report(r3mes_error* error, r3mes_status status, const char* message
 template <class Body>
 r3mes_status guarded(r3mes_error* error, Body body) {
   try {
-    body();
+    apart(body);
     return report(error, R3MES_OK, "");
   } catch (const Failure& failure) {
     return report(error, failure.status(), failure.what());

@@ -34,4 +34,32 @@ class FloatEnvironment {
   FloatEnvironment& operator=(const FloatEnvironment&) = delete;
 };
 
+/**
+ * Runs `body`, and keeps its operations between the lines before and after the call. To a compiler no float operation
+ * depends on MXCSR: it moves them across a change of it (GCC 12 with -O3 did, past the end of r3mes_log). What runs in a
+ * function of its own that is never inlined stays in there. Every entry of the engine computes through this.
+ */
+template <class Body>
+#if defined(_MSC_VER)
+__declspec(noinline)
+#else
+__attribute__((noinline))
+#endif
+void apart(Body& body) {
+#if !defined(_MSC_VER)
+  asm volatile("" ::: "memory");  // else the compiler may find the call free of effects, and move all of it
+#endif
+  body();
+}
+
+/** The value of `body` under the engine's environment. */
+template <class Body>
+auto in_environment(Body body) {
+  decltype(body()) result{};
+  const auto keep = [&] { result = body(); };
+  const FloatEnvironment environment;
+  apart(keep);
+  return result;
+}
+
 }  // namespace r3mes::cpu

@@ -139,20 +139,11 @@ r3mes_status r3mes_dot16(float* y, const float* a, const float* b, int32_t m, in
   });
 }
 
-float r3mes_exp(float t) {
-  const FloatEnvironment environment;
-  return exp_nonpositive(t);
-}
+float r3mes_exp(float t) { return in_environment([t] { return exp_nonpositive(t); }); }
 
-float r3mes_log(float x) {
-  const FloatEnvironment environment;
-  return log_from_one(x);
-}
+float r3mes_log(float x) { return in_environment([x] { return log_from_one(x); }); }
 
-int32_t r3mes_fix30(float w) {
-  const FloatEnvironment environment;
-  return fix30(w);
-}
+int32_t r3mes_fix30(float w) { return in_environment([w] { return fix30(w); }); }
 
 r3mes_status r3mes_rope_table(float* cosine, float* sine, int32_t positions, int32_t head_size, double theta, r3mes_error* error) {
   const FloatEnvironment environment;

@@ -126,7 +126,10 @@ r3mes_status r3mes_trimmed_mean(int32_t* mean, const float* const* gradients, si
 
 void r3mes_mean_gradient(float* gradient, const int32_t* mean, size_t size) {
   const FloatEnvironment environment;
-  for (std::size_t i = 0; i < size; ++i) gradient[i] = rn(mean[i], 0x1p-30);
+  const auto convert = [&] {
+    for (std::size_t i = 0; i < size; ++i) gradient[i] = rn(mean[i], 0x1p-30);
+  };
+  apart(convert);
 }
 
 r3mes_status r3mes_adamw(float* new_parameters, float* new_first, float* new_second, const float* parameters, const float* first,
