@@ -19,10 +19,10 @@ export interface BuildOptions {
 
 /** How packages are installed, by the program that does it. */
 const INSTALLERS: readonly (readonly [program: string, command: string])[] = [
-  ['apt-get', 'sudo apt-get install -y cmake g++'],
-  ['dnf', 'sudo dnf install -y cmake gcc-c++'],
-  ['pacman', 'sudo pacman -S --needed cmake gcc'],
-  ['zypper', 'sudo zypper install -y cmake gcc-c++'],
+  ['apt-get', 'sudo apt-get install -y cmake g++ make'],
+  ['dnf', 'sudo dnf install -y cmake gcc-c++ make'],
+  ['pacman', 'sudo pacman -S --needed cmake gcc make'],
+  ['zypper', 'sudo zypper install -y cmake gcc-c++ make'],
   ['apk', 'sudo apk add cmake g++ make'],
   ['brew', 'brew install cmake && xcode-select --install'],
   ['choco', 'choco install cmake visualstudio2022-workload-vctools'],
@@ -63,6 +63,7 @@ export function checkTools(env: NodeJS.ProcessEnv = process.env): void {
   const compilers = wanted === undefined || wanted === '' ? ['c++', 'g++', 'clang++'] : [wanted];
   const found = compilers.some((c) => (path.isAbsolute(c) ? existsSync(c) : onPath(c, env) !== undefined));
   if (!found) throw missing(`a C++ compiler (${compilers.join(', ')})`, env);
+  if (['make', 'ninja', 'ninja-build'].every((program) => onPath(program, env) === undefined)) throw missing('make or ninja', env);
 }
 
 function isWritable(directory: string): boolean {
