@@ -18,6 +18,7 @@ import {
   type Target,
 } from '../train/index.js';
 import type { ChainView } from './chain-view.js';
+import { Latest } from './latest.js';
 
 const MAX_CONFIG_BYTES = 1_048_576n;
 const MAX_BACKBONE_BYTES = 68_719_476_736n;
@@ -58,9 +59,9 @@ export function optimizerSettings(config: OptimizerConfig | undefined): Optimize
 
 /** Backbone, adapters and chunks that a process works with, each read once from the store and kept while it is current. */
 export class Assets {
-  #backbone: { cid: string; model: Promise<Model> } | undefined;
-  #adapter: { cid: string; adapter: Promise<Adapter> } | undefined;
-  #manifest: { cid: string; manifest: Promise<Manifest> } | undefined;
+  readonly #backbone = new Latest<Model>((model) => model.dispose());
+  readonly #adapter = new Latest<Adapter>();
+  readonly #manifest = new Latest<Manifest>();
 
   constructor(
     private readonly chain: ChainView,
@@ -76,11 +77,7 @@ export class Assets {
 
   /** Reads and unpacks the backbone; the next caller gets the same one. */
   model(record: ModelRecord): Promise<Model> {
-    if (this.#backbone?.cid !== record.backboneCid) {
-      void this.#backbone?.model.then((model) => model.dispose());
-      this.#backbone = { cid: record.backboneCid, model: this.loadBackbone(record.backboneCid) };
-    }
-    return this.#backbone.model;
+    return this.#backbone.get(record.backboneCid, () => this.loadBackbone(record.backboneCid));
   }
 
   private async loadBackbone(cid: string): Promise<Model> {
@@ -91,8 +88,7 @@ export class Assets {
   }
 
   adapter(record: ModelRecord, model: Model, cid: string): Promise<Adapter> {
-    if (this.#adapter?.cid !== cid) this.#adapter = { cid, adapter: this.loadAdapter(record, model, cid) };
-    return this.#adapter.adapter;
+    return this.#adapter.get(cid, () => this.loadAdapter(record, model, cid));
   }
 
   private async loadAdapter(record: ModelRecord, model: Model, cid: string): Promise<Adapter> {
@@ -115,9 +111,6 @@ export class Assets {
   async manifest(datasetId: bigint): Promise<Manifest> {
     const dataset = await this.chain.dataset(datasetId);
     if (dataset === undefined) throw new R3mesError({ code: 'UNKNOWN_DATASET', message: `the chain has no dataset ${datasetId}` });
-    if (this.#manifest?.cid !== dataset.manifestCid) {
-      this.#manifest = { cid: dataset.manifestCid, manifest: readManifest(this.stores.inputs, dataset.manifestCid) };
-    }
-    return this.#manifest.manifest;
+    return this.#manifest.get(dataset.manifestCid, () => readManifest(this.stores.inputs, dataset.manifestCid));
   }
 }

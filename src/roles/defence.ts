@@ -7,7 +7,7 @@ import { coin } from '../protocol/coins.js';
 import { CaseLayer, CaseOrigin, CasePhase, DutyStatus, SubjectKind, Verdict, type Case } from '../protocol/gen/remes/remes/v1/challenge.js';
 import { outgoing } from './messages.js';
 import { recompute } from './recompute.js';
-import type { Outbox, RoleDeps } from './role.js';
+import { attempt, type Outbox, type RoleDeps } from './role.js';
 
 async function openToEscalation(deps: RoleDeps, height: bigint): Promise<Case[]> {
   const cases = await deps.chain.cases(0n, true);
@@ -28,7 +28,9 @@ export async function defendGradients(deps: RoleDeps, outbox: Outbox, height: bi
   for (const c of await openToEscalation(deps, height)) {
     const isMine = c.subjectKind === SubjectKind.GRADIENT && c.accused.includes(deps.sender.address);
     if (!isMine || c.verdict !== Verdict.INVALID) continue;
-    if (equalBytes((await recompute(deps.chain, deps.work, c)).hash, c.disputedHash)) await escalate(deps, outbox, height, c);
+    await attempt(deps, height, async () => {
+      if (equalBytes((await recompute(deps.chain, deps.work, c)).hash, c.disputedHash)) await escalate(deps, outbox, height, c);
+    });
   }
 }
 
@@ -44,7 +46,10 @@ export async function defendAggregations(deps: RoleDeps, outbox: Outbox, height:
       c.origin === CaseOrigin.UNEQUAL_REVEALS
         ? !equalBytes(own, c.verdictHash)
         : c.verdict === Verdict.INVALID && equalBytes(own, c.disputedHash);
-    if (isContradicted && equalBytes((await recompute(deps.chain, deps.work, c)).hash, own)) await escalate(deps, outbox, height, c);
+    if (!isContradicted) continue;
+    await attempt(deps, height, async () => {
+      if (equalBytes((await recompute(deps.chain, deps.work, c)).hash, own)) await escalate(deps, outbox, height, c);
+    });
   }
 }
 
@@ -59,7 +64,9 @@ export async function defendReports(deps: RoleDeps, outbox: Outbox, height: bigi
     const agrees =
       equalBytes(own.reportHash, c.verdictHash) && (c.verdictDigest.length === 0 || equalBytes(own.reportDigest, c.verdictDigest));
     if (agrees) continue;
-    const truth = await recompute(deps.chain, deps.work, c);
-    if (equalBytes(truth.hash, own.reportHash) && equalBytes(truth.digest, own.reportDigest)) await escalate(deps, outbox, height, c);
+    await attempt(deps, height, async () => {
+      const truth = await recompute(deps.chain, deps.work, c);
+      if (equalBytes(truth.hash, own.reportHash) && equalBytes(truth.digest, own.reportDigest)) await escalate(deps, outbox, height, c);
+    });
   }
 }

@@ -1,8 +1,8 @@
 import type { ChainMessage, MessageTypeUrl } from '../client/index.js';
 
 /**
- * Gas limits by message: about twice what `bench/gas.js` prints. Fixed limits spare a simulation before each send, and a
- * run with a seed stays the same whatever the node's state is at the moment of asking.
+ * Gas limits by message: several times what they use (test/unit/roles/messages.test.ts). Fixed limits spare a simulation
+ * before each send, and a run with a seed stays the same whatever the node's state is at the moment of asking.
  */
 const GAS_LIMITS = {
   '/remes.remes.v1.MsgSubmitGradient': 400_000n,
@@ -21,6 +21,10 @@ export interface Outgoing {
   readonly gasLimit: bigint;
 }
 
+/** The chain reads every included gradient to check a reveal: some 2,000 to 3,000 gas each. */
+const REVEAL_GAS_PER_PARTICIPANT = 6_000n;
+
 export function outgoing(message: RoleMessage): Outgoing {
-  return { message, gasLimit: GAS_LIMITS[message.typeUrl] };
+  const participants = message.typeUrl === '/remes.remes.v1.MsgRevealAggregation' ? message.value.participants.length : 0;
+  return { message, gasLimit: GAS_LIMITS[message.typeUrl] + REVEAL_GAS_PER_PARTICIPANT * BigInt(participants) };
 }

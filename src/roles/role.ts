@@ -23,6 +23,19 @@ export interface Role {
   onHeight(height: bigint): Promise<void>;
 }
 
+/**
+ * Does one thing of several that are due. An expected error of it (a file that nobody serves any more) is told and tried
+ * again at the next height; the others go on, so that who withholds one file cannot silence a verifier altogether.
+ */
+export async function attempt({ sender, emit }: RoleDeps, height: bigint, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof R3mesError)) throw error;
+    emit({ type: 'problem', address: sender.address, height, code: error.code, reason: error.message });
+  }
+}
+
 /** Heights after which a transaction that left no trace is sent again. */
 const RETRY_HEIGHTS = 3n;
 
@@ -44,13 +57,17 @@ export class Outbox {
     return sentAt === undefined || height >= sentAt + RETRY_HEIGHTS;
   }
 
-  /** @returns the transaction hash, or nothing where the node refused; the refusal is reported and tried again later. */
+  /**
+   * @returns the transaction hash, or nothing where the node refused. A refusal is reported and tried again at the next
+   * height: a phase may be three blocks long. Had the node taken it after all, the same bytes would be the same transaction.
+   */
   async send(key: string, height: bigint, { message, gasLimit }: Outgoing): Promise<string | undefined> {
     this.#sentAt.set(key, height);
     try {
       return await this.sender.submit(message, gasLimit);
     } catch (error) {
       if (!(error instanceof R3mesError)) throw error;
+      this.#sentAt.delete(key);
       this.emit({ type: 'refused', address: this.sender.address, message: shortType(message), code: error.code, reason: error.message });
       return undefined;
     }

@@ -4,7 +4,7 @@ import { DutyKind, DutyStatus, SubjectKind, type Duty } from '../protocol/gen/re
 import { defendReports } from './defence.js';
 import { outgoing } from './messages.js';
 import { recompute } from './recompute.js';
-import { Outbox, saltFor, type Role, type RoleDeps } from './role.js';
+import { attempt, Outbox, saltFor, type Role, type RoleDeps } from './role.js';
 
 /** Re-runs what it was drawn for and reports what it found, by commit and reveal. */
 export function createVerifier(deps: RoleDeps): Role {
@@ -44,17 +44,19 @@ export function createVerifier(deps: RoleDeps): Role {
     });
   }
 
+  async function act(duty: Duty, height: bigint): Promise<void> {
+    if (duty.status === DutyStatus.DRAWN && outbox.isDue(`commit ${duty.id}`, height)) await commit(duty, height);
+    else if (duty.status === DutyStatus.COMMITTED && outbox.isDue(`reveal ${duty.id}`, height) && (await mayReveal(duty, height))) {
+      await reveal(duty, height);
+    }
+  }
+
   return {
     address: verifier,
     async onHeight(height) {
       outbox.forgetBefore(height - 100n);
       await defendReports(deps, outbox, height);
-      for (const duty of await chain.openDuties(verifier)) {
-        if (duty.status === DutyStatus.DRAWN && outbox.isDue(`commit ${duty.id}`, height)) await commit(duty, height);
-        else if (duty.status === DutyStatus.COMMITTED && outbox.isDue(`reveal ${duty.id}`, height) && (await mayReveal(duty, height))) {
-          await reveal(duty, height);
-        }
-      }
+      for (const duty of await chain.openDuties(verifier)) await attempt(deps, height, () => act(duty, height));
     },
   };
 }

@@ -174,6 +174,11 @@ export class Simulation {
       await this.actVerifiers(send);
     }
     for (const { account, messages } of extra) await send(account, ...messages);
+    return this.seal(txs);
+  }
+
+  /** Seals a block of exactly these transactions; nobody else acts. */
+  async seal(txs: readonly Uint8Array[]): Promise<TestBlock> {
     const block = await this.chain.block(txs);
     this.#follow([...block.events, ...block.results.flatMap((r) => r.events)]);
     this.failures.push(...block.results.filter((r) => r.code !== 0));

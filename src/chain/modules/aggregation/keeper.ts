@@ -34,6 +34,7 @@ export interface Training {
     newest(ctx: QueryContext): TrainingWindow | undefined;
     window(ctx: QueryContext, id: bigint): TrainingWindow | undefined;
     saveWindow(ctx: Context, window: TrainingWindow): void;
+    gradient(ctx: QueryContext, id: bigint): StoredGradient | undefined;
     gradients(ctx: QueryContext, window: TrainingWindow): StoredGradient[];
     saveGradient(ctx: Context, gradient: StoredGradient): void;
     beacon(ctx: QueryContext): { readonly value: Uint8Array };

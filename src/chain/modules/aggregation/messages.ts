@@ -74,7 +74,7 @@ function reveal(ctx: Context, keeper: AggregationKeeper, msg: MsgRevealAggregati
   }
   const same = msg.participants.length === window.included.length && msg.participants.every((id, i) => id === window.included[i]);
   if (!same) throw aggregationError('WRONG_PARTICIPANTS', `expected participants ${window.included.join(',')}, got ${msg.participants.join(',')}`);
-  const included = keeper.training.state.gradients(ctx, window).filter((g) => window.included.includes(g.id));
+  const included = window.included.flatMap((id) => keeper.training.state.gradient(ctx, id) ?? []);
   if (result.step !== window.baseStep + 1n) throw aggregationError('INVALID_MESSAGE', `step: expected ${window.baseStep + 1n}, got ${result.step}`);
   if (!equalBytes(result.merkleRoot, gradientsRoot(included))) {
     throw aggregationError('INVALID_MESSAGE', 'merkle_root: expected the root over the included gradients');

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+
+import { R3mesError } from '../../../src/protocol/errors.js';
+import type { Model as ModelRecord } from '../../../src/protocol/gen/remes/remes/v1/model.js';
+import { Assets, fromFloatBits, loraSettings, optimizerSettings } from '../../../src/roles/assets.js';
+import type { ChainView } from '../../../src/roles/chain-view.js';
+import { Latest } from '../../../src/roles/latest.js';
+import { memoryStore } from '../../../src/storage/index.js';
+
+describe('the newest of something', () => {
+  it('is read once, and again for another CID; what it replaces is dropped', async () => {
+    const dropped: string[] = [];
+    const latest = new Latest<string>((value) => dropped.push(value));
+    let reads = 0;
+    const read = (value: string) => () => Promise.resolve(`${value} ${++reads}`);
+    expect(await latest.get('a', read('a'))).toBe('a 1');
+    expect(await latest.get('a', read('a'))).toBe('a 1');
+    expect(await latest.get('b', read('b'))).toBe('b 2');
+    expect(dropped).toEqual(['a 1']);
+    expect(await latest.get('a', read('a'))).toBe('a 3');
+  });
+
+  it('that could not be read is tried again: a file may come a moment later', async () => {
+    const latest = new Latest<string>();
+    await expect(latest.get('a', () => Promise.reject(new Error('not there yet')))).rejects.toThrow('not there yet');
+    expect(await latest.get('a', () => Promise.resolve('there'))).toBe('there');
+    await expect(latest.get('b', () => Promise.reject(new Error('not there yet')))).rejects.toThrow('not there yet');
+    expect(await latest.get('c', () => Promise.resolve('third'))).toBe('third');
+  });
+
+  it('keeps the newer one where an older read fails late', async () => {
+    const latest = new Latest<string>();
+    let fail: (error: Error) => void = () => undefined;
+    const slow = latest.get('a', () => new Promise((_, reject) => (fail = reject)));
+    expect(await latest.get('b', () => Promise.resolve('b'))).toBe('b');
+    fail(new Error('late'));
+    await expect(slow).rejects.toThrow('late');
+    expect(await latest.get('b', () => Promise.reject(new Error('read twice')))).toBe('b');
+  });
+});
+
+describe('assets', () => {
+  const CID = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
+  const store = memoryStore();
+  const nothing = { model: () => Promise.resolve(undefined), dataset: () => Promise.resolve(undefined) } as unknown as ChainView;
+  const assets = new Assets(nothing, { inputs: store, artifacts: store }, {});
+
+  it('name what the chain does not have', async () => {
+    await expect(assets.record({ modelId: 3n } as never)).rejects.toMatchObject({ code: 'UNKNOWN_MODEL', message: 'the chain has no model 3' });
+    await expect(assets.chunk(5n, 0)).rejects.toMatchObject({ code: 'UNKNOWN_DATASET', message: 'the chain has no dataset 5' });
+  });
+
+  it('fail as expected where the store lacks the backbone, the adapter or the optimizer state, and ask again', async () => {
+    const record = { backboneCid: CID, lora: { rank: 8, alpha: 16, targets: ['q_proj'] } } as unknown as ModelRecord;
+    for (let i = 0; i < 2; i++) {
+      await expect(assets.model(record)).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' });
+      await expect(assets.adapter(record, {} as never, CID)).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' });
+      await expect(assets.optimizer(record, {} as never, CID)).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' });
+    }
+    expect(await assets.optimizer(record, {} as never, '')).toBeUndefined();
+  });
+
+  it('read settings from bits of binary32', () => {
+    expect(fromFloatBits(0x3f800000)).toBe(1);
+    expect(fromFloatBits(0x3b03126f)).toBe(Math.fround(2e-3));
+    expect(() => optimizerSettings(undefined)).toThrow(R3mesError);
+    expect(loraSettings({} as ModelRecord)).toEqual({ rank: 0, alpha: 0, targets: [] });
+  });
+});
