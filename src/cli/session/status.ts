@@ -1,6 +1,6 @@
 /** What every `status` command shows of an account. */
 import type { ChainClient } from '../../client/index.js';
-import { type Part, type Registration, RegistrationStatus } from '../../protocol/gen/remes/remes/v1/node.js';
+import { Part, type Registration, RegistrationStatus } from '../../protocol/gen/remes/remes/v1/node.js';
 import { type RewardRecord, RewardStatus } from '../../protocol/gen/remes/remes/v1/reward.js';
 import type { TrainingWindow } from '../../protocol/gen/remes/remes/v1/training_window.js';
 import { remes } from '../devnet/names.js';
@@ -51,7 +51,8 @@ export function registrationText(r: Registration | undefined): string {
   if (r === undefined) return 'none';
   const effective = r.status === RegistrationStatus.ACTIVE ? `, counts from height ${r.effectiveHeight} on` : '';
   const slashed = r.slashed === '0' ? '' : `, ${remes(r.slashed)} slashed so far`;
-  return `${enumName(RegistrationStatus, r.status)}, stake ${remes(r.stake)}${effective}${slashed}; trust ${r.trustBps / 100} %, ${r.jobsFinalized} of ${r.jobsAssigned} jobs paid`;
+  const record = r.part === Part.MINER ? `; trust ${r.trustBps / 100} %, ${r.jobsFinalized} of ${r.jobsAssigned} jobs paid` : '';
+  return `${enumName(RegistrationStatus, r.status)}, stake ${remes(r.stake)}${effective}${slashed}${record}`;
 }
 
 /** Lines of a name and a value, and a table below. */

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { toHex, utf8 } from '../../../protocol/bytes.js';
 import { cidOfBytes } from '../../../protocol/cid.js';
@@ -14,6 +13,7 @@ import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { usageError } from '../../frame/errors.js';
 import { table } from '../../frame/table.js';
+import { DEFAULT_MODEL_DIRECTORY } from '../../model-directory.js';
 import { chooseDevice, deviceText, threadCount } from '../../session/device.js';
 
 interface Args {
@@ -25,8 +25,6 @@ interface Args {
   readonly rank: number;
   readonly repeat: number;
 }
-
-const BITNET_NANO = fileURLToPath(new URL('../../../../templates/models/bitnet-nano', import.meta.url));
 
 interface Measured {
   readonly threads: number;
@@ -74,7 +72,7 @@ export async function mineBench(ctx: Context, args: Args): Promise<CommandResult
   const device = chooseDevice(args.device);
   const all = threadCount(args.threads);
   loadEngine();
-  const folder = args.model === undefined ? BITNET_NANO : path.resolve(ctx.io.cwd, args.model);
+  const folder = args.model === undefined ? DEFAULT_MODEL_DIRECTORY : path.resolve(ctx.io.cwd, args.model);
   const [config, weights] = await Promise.all([readFile(path.join(folder, 'config.json')), readFile(path.join(folder, 'model.safetensors'))]);
   const model = await loadCheckpoint({ config, weights });
   const progress = await ctx.progress('measuring');
