@@ -61,7 +61,7 @@ export function caseJson(c: challenge.Case): JsonObject {
   const { CaseLayer, CaseOrigin, CasePhase, SubjectKind, Verdict } = challenge;
   return {
     ...plain(c, { subjectKind: SubjectKind, origin: CaseOrigin, phase: CasePhase, layer: CaseLayer, verdict: Verdict }),
-    bonds: c.bonds.map((b) => plain(b, { side: Verdict })),
+    bonds: c.bonds.map((b) => plain(b, { side: Verdict, layer: CaseLayer })),
   };
 }
 

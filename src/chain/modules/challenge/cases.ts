@@ -17,6 +17,7 @@ import { GradientStatus } from '../../../protocol/gen/remes/remes/v1/stored_grad
 import { WindowOutcome, type TrainingWindow } from '../../../protocol/gen/remes/remes/v1/training_window.js';
 import { drawSeed, sampleByStake } from '../../../protocol/sampling.js';
 import type { Context, QueryContext } from '../../module.js';
+import { bountyOf } from './bounty.js';
 import type { Duties } from './duties.js';
 import { challengeError } from './errors.js';
 import type { Keepers } from './expected-keepers.js';
@@ -31,13 +32,16 @@ export interface CaseListener {
   minerCondemned(ctx: Context, miner: string): void;
 }
 
+/** What somebody puts down on a case; the case adds when and at which layer. */
+type Claim = Pick<Bond, 'address' | 'amount' | 'side' | 'claimedHash'>;
+
 interface Opening extends Subject {
   readonly windowId: bigint;
   readonly origin: CaseOrigin;
   readonly opener: string;
   readonly accused: readonly string[];
   readonly disputedHash: Uint8Array;
-  readonly bonds: Bond[];
+  readonly claims: readonly Claim[];
   readonly evidenceCid: string;
 }
 
@@ -48,6 +52,12 @@ const DUTY_KINDS = {
 } as const;
 
 type Layer = keyof typeof DUTY_KINDS;
+
+/**
+ * Claims after which a case takes no further challenger. Every message about a case writes all of them: without a bound,
+ * some hundred bonds of a shield would make an auditor's report or an escalation run out of gas.
+ */
+const MAX_CHALLENGERS = 16;
 
 /** Cases: opened, judged by one verifier, on escalation by a panel, on appeal by a larger one, closed with consequences. */
 export class Cases {
@@ -75,7 +85,7 @@ export class Cases {
         opener: opening.opener,
         accused: [...opening.accused],
         disputedHash: opening.disputedHash,
-        bonds: opening.bonds,
+        bonds: opening.claims.map((claim) => ({ ...claim, layer: CaseLayer.TWO, height })),
         evidenceCid: opening.evidenceCid,
         phase: CasePhase.DRAWING,
         layer: CaseLayer.TWO,
@@ -103,31 +113,41 @@ export class Cases {
     this.keepers.bank.send(ctx, from, this.escrowAddress, amount);
   }
 
-  private addBond(ctx: Context, c: Case, bond: Bond, change: Partial<Case>): Case {
-    if (!this.parties(c).includes(bond.address)) this.keepers.nodes.freeze(ctx, bond.address);
-    const changed = { ...c, ...change, bonds: [...c.bonds, bond] };
-    this.state.saveCase(ctx, changed);
-    return changed;
+  /** `change.layer` is the layer that an escalation asks for. */
+  private addBond(ctx: Context, c: Case, claim: Claim, change: Partial<Case>): void {
+    if (!this.parties(c).includes(claim.address)) this.keepers.nodes.freeze(ctx, claim.address);
+    const bond: Bond = { ...claim, layer: change.layer ?? c.layer, height: ctx.block.height };
+    this.state.saveCase(ctx, { ...c, ...change, bonds: [...c.bonds, bond] });
+  }
+
+  /** Puts a claim beside those of an open case, whatever its phase: a drawn auditor's, or a challenger's with a bond. */
+  join(ctx: Context, c: Case, claim: Claim): bigint {
+    this.addBond(ctx, c, claim, {});
+    ctx.emit({ type: 'case_joined', attributes: { case_id: c.id.toString(), address: claim.address, amount: claim.amount } });
+    return c.id;
   }
 
   /** A bonded challenge: opens a case on the subject, or joins the open one. */
-  challenge(ctx: Context, challenger: string, opening: Omit<Opening, 'bonds' | 'opener' | 'origin'>, claimedHash: Uint8Array, amount: bigint): bigint {
+  challenge(ctx: Context, challenger: string, opening: Omit<Opening, 'claims' | 'opener' | 'origin'>, claimedHash: Uint8Array, amount: bigint): bigint {
     if (equalBytes(claimedHash, opening.disputedHash)) {
       throw challengeError('HASHES_EQUAL', 'the claimed hash is the submitted one: layer 1 finds nothing to dispute');
     }
     if (opening.accused.includes(challenger)) throw challengeError('OWN_WORK', `${challenger} cannot challenge its own work`);
     const existing = this.state.openCaseOn(ctx, opening);
-    const bond: Bond = { address: challenger, amount: amount.toString(), side: Verdict.INVALID, claimedHash };
+    const claim: Claim = { address: challenger, amount: amount.toString(), side: Verdict.INVALID, claimedHash };
     if (existing === undefined) {
       this.takeBond(ctx, challenger, amount);
-      return this.open(ctx, { ...opening, origin: CaseOrigin.BOND, opener: challenger, bonds: [bond] }).id;
+      return this.open(ctx, { ...opening, origin: CaseOrigin.BOND, opener: challenger, claims: [claim] }).id;
     }
     if (existing.phase !== CasePhase.DRAWING && existing.phase !== CasePhase.VOTING) {
       throw challengeError('CASE_NOT_OPEN', `case ${existing.id} is decided`, 'escalate it, or open another when it is closed');
     }
+    if (existing.bonds.length >= MAX_CHALLENGERS) {
+      throw challengeError('CASE_FULL', `expected fewer than ${MAX_CHALLENGERS} claims in case ${existing.id}, it has ${existing.bonds.length}`);
+    }
     if (this.parties(existing).includes(challenger)) throw challengeError('ALREADY_PARTY', `${challenger} is a party of case ${existing.id} already`);
     this.takeBond(ctx, challenger, amount);
-    return this.addBond(ctx, existing, bond, {}).id;
+    return this.join(ctx, existing, claim);
   }
 
   beginBlock(ctx: Context): void {
@@ -247,8 +267,7 @@ export class Cases {
     if (c.layer === CaseLayer.APPEAL) throw challengeError('NO_HIGHER_LAYER', `case ${caseId} was decided on appeal`);
     this.takeBond(ctx, address, amount);
     const layer = c.layer === CaseLayer.TWO ? CaseLayer.THREE : CaseLayer.APPEAL;
-    const bond: Bond = { address, amount: amount.toString(), ...side };
-    this.addBond(ctx, c, bond, { phase: CasePhase.DRAWING, layer, redraws: 0 });
+    this.addBond(ctx, c, { address, amount: amount.toString(), ...side }, { phase: CasePhase.DRAWING, layer, redraws: 0 });
     this.state.caseDraws.push(ctx, ctx.block.height + 1n, c.id);
     ctx.emit({ type: 'case_escalated', attributes: { case_id: c.id.toString(), layer: CaseLayer[layer].toLowerCase(), address } });
   }
@@ -317,10 +336,8 @@ export class Cases {
     }
   }
 
-  /** Who named the right hash first; naming any other earns nothing, so a friend cannot shield a cheater for half the slash. */
-  private bountyFor(c: Case): string | undefined {
-    const right = (b: Bond) => b.side === Verdict.INVALID && c.verdictHash.length > 0 && equalBytes(b.claimedHash, c.verdictHash);
-    return c.bonds.find(right)?.address;
+  private bountyFor(ctx: QueryContext, c: Case): string | undefined {
+    return bountyOf(c, this.state.subjectDuties(ctx, c));
   }
 
   private applyVerdict(ctx: Context, c: Case): void {
@@ -339,7 +356,7 @@ export class Cases {
     }
     const truth = c.verdictHash;
     const isWrong = (hash: Uint8Array): boolean => (truth.length > 0 ? !equalBytes(hash, truth) : equalBytes(hash, c.disputedHash));
-    this.keepers.aggregation.punishWrong(ctx, c.windowId, isWrong, c.id, this.bountyFor(c));
+    this.keepers.aggregation.punishWrong(ctx, c.windowId, isWrong, c.id, this.bountyFor(ctx, c));
     this.keepers.aggregation.revert(ctx, c.windowId);
   }
 
@@ -354,7 +371,7 @@ export class Cases {
       reason: 'wrong_gradient',
       windowId: gradient.windowId,
       caseId: c.id,
-      bountyTo: this.bountyFor(c),
+      bountyTo: this.bountyFor(ctx, c),
       proven: true,
     });
     ctx.emit({

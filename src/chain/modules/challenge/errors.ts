@@ -20,6 +20,7 @@ const CODES = {
   NOT_A_LOSER: 16,
   NO_HIGHER_LAYER: 17,
   ALREADY_PARTY: 18,
+  CASE_FULL: 19,
 } as const;
 
 export function challengeError(code: keyof typeof CODES, message: string, hint?: string): ChainError {

@@ -5,7 +5,6 @@ import {
   DutyStatus,
   SubjectKind,
   Verdict,
-  type Bond,
   type Duty,
 } from '../../../protocol/gen/remes/remes/v1/challenge.js';
 import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
@@ -80,7 +79,7 @@ export class ChallengeKeeper {
       opener: '',
       accused: proposers,
       disputedHash: disputed,
-      bonds: [],
+      claims: [],
       evidenceCid: '',
     });
   }
@@ -151,7 +150,7 @@ export class ChallengeKeeper {
     };
   }
 
-  /** An audit that finds another hash opens a case, unless one is open or the subject is condemned already. */
+  /** An audit that finds another hash opens a case, or joins the open one, unless the subject is condemned already. */
   private reported(ctx: Context, duty: Duty): bigint {
     if (duty.kind !== DutyKind.AUDIT) return 0n;
     const subject = this.subjectOf(ctx, duty);
@@ -161,11 +160,11 @@ export class ChallengeKeeper {
       return 0n;
     }
     if (equalBytes(duty.reportHash, subject.disputedHash)) return 0n;
+    // No bond, but the claim stands beside the others: somebody else's case is no shield against it.
+    const claim = { address: duty.verifier, amount: '0', side: Verdict.INVALID, claimedHash: duty.reportHash };
     const open = this.state.openCaseOn(ctx, subject);
-    if (open !== undefined) return open.id;
-    // No bond, but the claim stands beside the others: it decides who gets the bounty.
-    const claim: Bond = { address: duty.verifier, amount: '0', side: Verdict.INVALID, claimedHash: duty.reportHash };
-    return this.cases.open(ctx, { ...subject, origin: CaseOrigin.AUDIT, opener: duty.verifier, bonds: [claim] }).id;
+    if (open !== undefined) return this.cases.join(ctx, open, claim);
+    return this.cases.open(ctx, { ...subject, origin: CaseOrigin.AUDIT, opener: duty.verifier, claims: [claim] }).id;
   }
 
   /** Two audits that agree on the hash but not on the digest: one of them did not compute. */
@@ -174,7 +173,7 @@ export class ChallengeKeeper {
     if (first === undefined || others.every((d) => equalBytes(d.reportDigest, first.reportDigest))) return;
     const subject = this.subjectOf(ctx, first);
     if (subject === undefined || this.state.openCaseOn(ctx, subject) !== undefined) return;
-    this.cases.open(ctx, { ...subject, origin: CaseOrigin.UNEQUAL_AUDITS, opener: '', bonds: [] });
+    this.cases.open(ctx, { ...subject, origin: CaseOrigin.UNEQUAL_AUDITS, opener: '', claims: [] });
   }
 
   beginBlock(ctx: Context): void {

@@ -44,7 +44,8 @@ const schema = message({
 
 /**
  * Refuses parameters under which cheating pays: what a wrong gradient costs at the lowest audit probability must exceed
- * what it earns when it is not audited. p · slash > (1 − p) · largest face value.
+ * what it earns when it is not audited. p · slash > (1 − p) · largest face value. The whole slash counts, because no friend
+ * of the miner can take the bounty once an audit is drawn (challenge/bounty.ts).
  */
 export function checkEconomics(minStake: bigint, challenge: ChallengeParams, reward: RewardParams): void {
   const p = BigInt(challenge.auditFloorBps);
