@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { ValidatorKey, type SealingPolicy } from '../../chain/solo/index.js';
 import type { ResponseFinalizeBlock } from '../../protocol/gen/tendermint/abci/types.js';
 import { parseGenesisDoc } from '../../protocol/genesis-doc.js';
-import { startChainNode as start, type ChainNode } from '../node/chain-node.js';
+import { type ChainNode, openChainNode } from '../node/chain-node.js';
 import type { DevnetKeys } from './keys.js';
 import type { DevnetHome } from './settings.js';
 
@@ -23,5 +23,8 @@ export interface ChainNodeOptions {
 export async function startChainNode({ home, keys, port, sealing, onBlock, report }: ChainNodeOptions): Promise<ChainNode> {
   const genesis = parseGenesisDoc(await readFile(home.genesisFile, 'utf8'));
   const validatorKey = ValidatorKey.fromSeed(keys.validatorSeed);
-  return start({ state: home.state, blocks: home.blocks, genesis, validatorKey, vrfSecret: keys.vrfSecret, port, moniker: 'devnet', sealing, onBlock, report });
+  const { state, blocks } = home;
+  const node = await openChainNode({ state, blocks, genesis, validatorKey, vrfSecret: keys.vrfSecret, port, moniker: 'devnet', sealing, onBlock, report });
+  node.engine.start();
+  return node;
 }

@@ -49,8 +49,11 @@ class Opened {
   }
 }
 
-/** @throws R3mesError as the database, the engine and the RPC do; what was opened is closed again. */
-export async function startChainNode(options: ChainNodeOptions): Promise<ChainNode> {
+/**
+ * Opens all parts; blocks are sealed from `engine.start()` on.
+ * @throws R3mesError as the database, the engine and the RPC do; what was opened is closed again.
+ */
+export async function openChainNode(options: ChainNodeOptions): Promise<ChainNode> {
   const { genesis, validatorKey, host, port, moniker, sealing, onBlock, report } = options;
   const opened = new Opened();
   try {
@@ -59,7 +62,6 @@ export async function startChainNode(options: ChainNodeOptions): Promise<ChainNo
     const engine = await opened.add(SoloEngine.open({ app, genesis, validatorKey, directory: options.blocks, sealing, onBlock }), (e) => e.stop());
     const listening = RpcServer.listen({ engine, port, ...(host === undefined ? {} : { host }), moniker, report: (error) => report(String(error)) });
     const rpc = await opened.add(listening, (server) => server.close());
-    engine.start();
     return { engine, url: rpc.url, stop: () => opened.close() };
   } catch (error) {
     await opened.close();

@@ -7,7 +7,7 @@ import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
 import { type LogFile, openLogFile } from '../files/log-file.js';
 import { acquirePidFile, type PidFile } from '../files/pid-file.js';
 import { type BlockLine, blockLine, describeBlock } from './block-line.js';
-import { type ChainNode, startChainNode } from './chain-node.js';
+import { type ChainNode, openChainNode } from './chain-node.js';
 import { genesisInvalid, readGenesis, readNodeKeys } from './genesis.js';
 import { megabytes, ownRssBytes } from './memory.js';
 import { infoToText, type NodeInfo, type NodeSettings } from './settings.js';
@@ -25,6 +25,8 @@ function nominalBlockMs(genesis: GenesisDoc): number {
 }
 
 export interface NodeHooks {
+  /** Called once, when requests are answered and before the first new block. */
+  readonly onReady?: (info: NodeInfo, height: bigint) => void;
   readonly onBlock?: (line: BlockLine) => void;
   /** Hears of what went wrong without ending the node. */
   readonly onProblem?: (text: string) => void;
@@ -44,11 +46,11 @@ function stamped(level: string, text: string): string {
   return `${new Date().toISOString()} ${level.padEnd(5)} ${text}`;
 }
 
-async function startChain(settings: NodeSettings, blockMs: number, genesis: GenesisDoc, log: LogFile, hooks: NodeHooks): Promise<ChainNode> {
+async function openChain(settings: NodeSettings, blockMs: number, genesis: GenesisDoc, log: LogFile, hooks: NodeHooks): Promise<ChainNode> {
   const { home, rpcHost, rpcPort, moniker } = settings;
   const keys = await readNodeKeys(home, genesis);
   try {
-    return await startChainNode({
+    return await openChainNode({
       state: home.state,
       blocks: home.blocks,
       genesis,
@@ -96,7 +98,7 @@ export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}): Pr
 
 async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks): Promise<RunningNode> {
   const blockMs = settings.blockMs ?? nominalBlockMs(genesis);
-  const node = await startChain(settings, blockMs, genesis, log, hooks);
+  const node = await openChain(settings, blockMs, genesis, log, hooks);
   const { engine } = node;
   const info: NodeInfo = {
     rpc: node.url,
@@ -114,6 +116,8 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     await node.stop();
     throw error;
   }
+  hooks.onReady?.(info, engine.height);
+  engine.start();
   return {
     info,
     get height() {

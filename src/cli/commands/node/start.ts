@@ -62,24 +62,27 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
   const { out } = ctx;
   let blocks = 0;
   const show = throttled(everyMs, (line) => out.event('block', { ...line }, describeBlock(line)));
+  const log = settings.home.logFile;
   const { runNode } = await import('../../node/run.js');
   const node = await runNode(settings, {
+    onReady({ chainId, rpc, blockMs }, height) {
+      const rssBytes = ownRssBytes();
+      const text = `chain ${chainId} at height ${height}, RPC ${rpc}, process ${process.pid}, ${megabytes(rssBytes)}; log ${log}`;
+      out.event('started', { pid: process.pid, chainId, rpc, blockMs, height, rssBytes, log }, text);
+      ctx.holdFor('the block at hand');
+    },
     onBlock(line) {
       blocks++;
       show(line);
     },
     onProblem: (text) => out.log('warn', text),
   });
-  const { chainId, rpc, blockMs } = node.info;
-  const log = settings.home.logFile;
   try {
-    const facts = { pid: process.pid, chainId, rpc, blockMs, height: node.height, rssBytes: ownRssBytes(), log };
-    out.event('started', facts, `chain ${chainId} at height ${node.height}, RPC ${rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}; log ${log}`);
-    ctx.holdFor('the block at hand');
     await node.until(ctx.signal);
   } finally {
     await node.stop();
   }
+  const { chainId, rpc } = node.info;
   const rssBytes = ownRssBytes();
   return {
     data: { pid: process.pid, chainId, rpc, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
