@@ -152,7 +152,11 @@ r3mes_status r3mes_adamw(float* new_parameters, float* new_first, float* new_sec
       const float decayed = parameters[i] * decay;
       const float m = beta1 * first[i] + rest1 * g;
       const float v = beta2 * second[i] + rest2 * (g * g);
-      const float p = decayed - (lr * (m / b1)) / (std::sqrt(v / b2) + eps);
+      const float corrected = v / b2;
+      if (corrected >= float_of(kInfinityBits) && std::isfinite(v)) {  // dividing by it would give an update of 0 that nothing notices
+        throw Failure(R3MES_NOT_FINITE, "corrected second moment is infinite at [" + std::to_string(i) + "], expected a finite value");
+      }
+      const float p = decayed - (lr * (m / b1)) / (std::sqrt(corrected) + eps);
       new_parameters[i] = positive_zero(p);
       new_first[i] = positive_zero(m);
       new_second[i] = positive_zero(v);

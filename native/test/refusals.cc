@@ -196,6 +196,7 @@ void optimizer() {
   CHECK_REFUSED(step(good, 1, g, g, g, bad, &error), R3MES_NOT_FINITE, "gradient is infinite at [4]");
   CHECK_REFUSED(step(good, 1, g, g, with(6, -1e-30f), g, &error), R3MES_BAD_VALUE, "negative at [6]");
   CHECK_REFUSED(step(good, 1, g, g, g, with(9, 1e30f), &error), R3MES_NOT_FINITE, "new second moment is infinite at [9]");
+  CHECK_REFUSED(step(good, 1, g, g, with(8, 1e38f), g, &error), R3MES_NOT_FINITE, "corrected second moment is infinite at [8]");
   CHECK_REFUSED(step(good, 0, g, g, g, g, &error), R3MES_BAD_VALUE, "step");
   CHECK_REFUSED(step(good, (std::uint64_t{1} << 31) + 1, g, g, g, g, &error), R3MES_BAD_VALUE, "step");
   for (const float beta : {-0.1f, 1.0f, kNaN}) {
