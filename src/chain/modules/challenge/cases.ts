@@ -59,6 +59,11 @@ type Layer = keyof typeof DUTY_KINDS;
  */
 const MAX_CHALLENGERS = 16;
 
+/** Whether a report belongs to a layer of this case that reached no judgement: a closed case's layer is the one that decided. */
+function isUnjudged(report: Duty, closed: Case): boolean {
+  return report.caseId === closed.id && report.kind > DUTY_KINDS[closed.layer as Layer];
+}
+
 /** Cases: opened, judged by one verifier, on escalation by a panel, on appeal by a larger one, closed with consequences. */
 export class Cases {
   constructor(
@@ -164,7 +169,7 @@ export class Cases {
     return { seats: 1, blocks: p.layer2Blocks };
   }
 
-  /** Nobody judges a subject twice, nor one he is party to. Too few verifiers: the largest odd number; none: void. */
+  /** Nobody judges a subject twice, nor one he is party to. Too few verifiers: the largest odd number; none: no judgement. */
   private draw(ctx: Context, c: Case): void {
     const excluded = new Set([...this.parties(c), ...this.state.subjectDuties(ctx, c).map((d) => d.verifier)]);
     const candidates = this.keepers.nodes.eligible(ctx, Part.VERIFIER).filter((v) => !excluded.has(v.address));
@@ -173,7 +178,7 @@ export class Cases {
     const seed = drawSeed(this.keepers.training.state.beacon(ctx).value, 'case', c.id, BigInt(c.layer), BigInt(c.redraws));
     const verifiers = sampleByStake(seed, candidates, available < seats ? available : seats);
     if (verifiers.length === 0) {
-      this.close(ctx, { ...c, verdict: Verdict.VOID });
+      this.layerFailed(ctx, c);
       return;
     }
     const revealDue = ctx.block.height + blocks;
@@ -227,11 +232,21 @@ export class Cases {
 
   private withoutMajority(ctx: Context, c: Case): void {
     if (c.redraws > 0) {
-      this.close(ctx, { ...c, verdict: Verdict.VOID });
+      this.layerFailed(ctx, c);
       return;
     }
     this.state.saveCase(ctx, { ...c, phase: CasePhase.DRAWING, redraws: c.redraws + 1 });
     this.state.caseDraws.push(ctx, ctx.block.height + 1n, c.id);
+  }
+
+  /**
+   * A layer that nobody can sit in, or that twice has no majority, judges nothing. What a lower layer decided stands: an
+   * appeal that fails must not undo it, or a loser would only have to find a time without verifiers. Void where none decided.
+   */
+  private layerFailed(ctx: Context, c: Case): void {
+    ctx.emit({ type: 'layer_failed', attributes: { case_id: c.id.toString(), layer: CaseLayer[c.layer].toLowerCase() } });
+    if (c.layer === CaseLayer.TWO) this.close(ctx, { ...c, verdict: Verdict.VOID });
+    else this.close(ctx, { ...c, layer: c.layer === CaseLayer.APPEAL ? CaseLayer.THREE : CaseLayer.TWO });
   }
 
   /** What the sender would win by a higher layer, if the verdict went against him. */
@@ -285,7 +300,7 @@ export class Cases {
     this.state.closeCase(ctx, closed, !isVoid);
     ctx.emit({ type: 'case_closed', attributes: { case_id: c.id.toString(), verdict: Verdict[closed.verdict].toLowerCase() } });
     if (!isVoid) {
-      for (const report of this.state.subjectDuties(ctx, closed)) this.judge(ctx, report, closed);
+      for (const report of this.state.subjectDuties(ctx, closed)) if (!isUnjudged(report, closed)) this.judge(ctx, report, closed);
     }
     this.settleBonds(ctx, closed);
     for (const duty of this.state.subjectDuties(ctx, closed)) {
@@ -318,12 +333,12 @@ export class Cases {
     });
   }
 
-  /** Winners and void cases get their bonds back; a lost one is half burned, half the other party's, if there is one. */
+  /** Winners, void cases and layers that failed give bonds back; a lost one is half burned, half the other party's, if there is one. */
   private settleBonds(ctx: Context, c: Case): void {
     for (const bond of c.bonds) {
       const amount = BigInt(bond.amount);
       if (amount === 0n) continue;
-      if (c.verdict === Verdict.VOID || bondWins(bond, c)) {
+      if (c.verdict === Verdict.VOID || bond.layer > c.layer || bondWins(bond, c)) {
         this.keepers.bank.send(ctx, this.escrowAddress, bond.address, amount);
         continue;
       }
