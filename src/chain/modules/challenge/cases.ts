@@ -396,11 +396,14 @@ export class Cases {
     this.listener.minerCondemned(ctx, gradient.miner);
   }
 
-  /** Only a case against an aggregation holds a window back. */
+  /**
+   * Whether a window must not be paid yet: a case against its aggregation is open, or an older accepted aggregation may
+   * still be taken back, and with it every window above. Cases against gradients hold no window back. One that nobody
+   * worked for has nothing to wait for.
+   */
   holdsBack(ctx: QueryContext, window: TrainingWindow): boolean {
-    return (
-      window.outcome === WindowOutcome.ACCEPTED &&
-      this.state.openCaseOn(ctx, { subjectKind: SubjectKind.AGGREGATION, subjectId: window.id }) !== undefined
-    );
+    if (window.gradientCount === 0) return false;
+    if (this.keepers.training.state.unsettled(ctx).some((w) => w.id < window.id && w.outcome === WindowOutcome.ACCEPTED)) return true;
+    return this.state.openCaseOn(ctx, { subjectKind: SubjectKind.AGGREGATION, subjectId: window.id }) !== undefined;
   }
 }

@@ -26,6 +26,7 @@ export interface Nodes {
 export interface Training {
   readonly state: {
     unsettled(ctx: QueryContext): TrainingWindow[];
+    window(ctx: QueryContext, id: bigint): TrainingWindow | undefined;
     markSettled(ctx: Context, window: TrainingWindow): void;
     gradients(ctx: QueryContext, window: TrainingWindow): StoredGradient[];
     gradient(ctx: QueryContext, id: bigint): StoredGradient | undefined;
@@ -339,7 +340,7 @@ export class RewardKeeper {
     if (record.part === Part.MINER) {
       return this.keepers.training.state.gradient(ctx, record.gradientId)?.status === GradientStatus.SLASHED;
     }
-    if (record.part !== Part.VERIFIER) return false;
+    if (record.part === Part.PROPOSER) return this.keepers.training.state.window(ctx, record.windowId)?.outcome === WindowOutcome.REVERTED;
     return this.keepers.challenge.state.windowDuties(ctx, record.windowId).some((d) => d.verifier === record.address && d.punished);
   }
 }

@@ -175,7 +175,7 @@ export class TrainingKeeper {
   revertFrom(ctx: Context, id: bigint, challengeBlocks: bigint): void {
     for (let w = id; w <= this.state.windowCount(ctx); w++) {
       const window = this.state.window(ctx, w);
-      if (window === undefined || window.outcome === WindowOutcome.REVERTED) continue;
+      if (window === undefined || window.settled || window.outcome === WindowOutcome.REVERTED) continue;
       const wasCollecting = window.phase === WindowPhase.COLLECTING;
       if (wasCollecting) this.settleAttendance(ctx, window);
       const challengeEnd = isRunning(window) ? ctx.block.height + challengeBlocks : window.challengeEnd;
