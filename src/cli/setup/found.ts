@@ -10,16 +10,14 @@ import { InvalidInputError } from '../../protocol/errors.js';
 import type { Model } from '../../protocol/gen/remes/remes/v1/model.js';
 import { DEFAULT_CONSENSUS_PARAMS, type GenesisDoc } from '../../protocol/genesis-doc.js';
 import { taggedHash } from '../../protocol/hash.js';
-import { profile, type ProfileName, UREMES_PER_REMES } from '../../protocol/params.js';
+import { profile, type ProfileName } from '../../protocol/params.js';
 import { vrfPublicKey } from '../../protocol/vrf.js';
 import { type ContentStore, openLocalStore } from '../../storage/index.js';
 import { prepareModel } from '../devnet/model.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
 import { genesisInvalid } from '../node/genesis.js';
 import { SAMPLE_DATASET, SAMPLE_DATASET_NAME } from '../templates.js';
-
-/** What exists at height 0; all else is mined. */
-export const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
+import { genesisBalances } from './supply.js';
 
 const CHUNK_TOKENS = 2048;
 
@@ -38,17 +36,6 @@ export interface FoundOptions {
   readonly nowMs: number;
   readonly step: (what: string) => void;
   readonly signal: AbortSignal;
-}
-
-/** @throws InvalidInputError where more is given away than there is. */
-export function genesisBalances(founder: string, accounts: ReadonlyMap<string, bigint>): Map<string, bigint> {
-  const given = [...accounts.values()].reduce((sum, amount) => sum + amount, 0n);
-  if (given > GENESIS_SUPPLY) {
-    throw new InvalidInputError(`the accounts get ${given} uremes, expected at most ${GENESIS_SUPPLY}, the supply at genesis`, 'give less to --account');
-  }
-  const balances = new Map(accounts);
-  balances.set(founder, (accounts.get(founder) ?? 0n) + GENESIS_SUPPLY - given);
-  return balances;
 }
 
 async function loadContent(store: ContentStore, options: FoundOptions): Promise<{ dataset: BuiltDataset; model: Model }> {

@@ -9,13 +9,12 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { fileExists } from '../../files/exists.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
-import { usageError } from '../../frame/errors.js';
 import { readGenesis } from '../../node/genesis.js';
 import { nodeHome } from '../../node/home.js';
-import { checkedAddress, parseArgument, parsePositiveMoney } from '../../session/values.js';
 import { type Answers, askSettings, decided, refuseChanges } from '../../setup/answers.js';
 import { importGenesis, type Ledger, makeChain, validatorKeys } from '../../setup/chain-files.js';
 import { unitFile, writeUnit } from '../../setup/service.js';
+import { parseAccounts } from '../../setup/supply.js';
 import { chooseWallet } from '../../setup/wallet.js';
 
 export interface InitArgs {
@@ -48,20 +47,6 @@ class Notes implements Ledger {
     const lines = (items: readonly Item[], how: string): string[] => items.map(({ what, file }) => `${how}  ${what.padEnd(width)}  ${file}`);
     return [...lines(this.#there, 'there already'), ...lines(this.#made, 'made         ')].join('\n');
   }
-}
-
-/** `remes1…=5000remes` by address. @throws R3mesError USAGE */
-export function parseAccounts(given: readonly string[]): Map<string, bigint> {
-  const accounts = new Map<string, bigint>();
-  for (const entry of given) {
-    const at = entry.indexOf('=');
-    if (at === -1) throw usageError(`--account: expected ADDRESS=AMOUNT, got ${JSON.stringify(entry.slice(0, 100))}`);
-    const address = parseArgument('--account', entry.slice(0, at), checkedAddress);
-    const amount = parseArgument('--account', entry.slice(at + 1), parsePositiveMoney);
-    if (accounts.has(address)) throw usageError(`--account: ${address} is named twice`);
-    accounts.set(address, amount);
-  }
-  return accounts;
 }
 
 async function askProfile(ctx: Context, given: ProfileName | undefined): Promise<ProfileName> {
