@@ -274,12 +274,12 @@ export class Cases {
   escalate(ctx: Context, caseId: bigint, address: string, amount: bigint): void {
     const c = this.state.case(ctx, caseId);
     if (c === undefined) throw challengeError('UNKNOWN_CASE', `case ${caseId} does not exist`);
+    if (c.layer === CaseLayer.APPEAL && c.phase === CasePhase.CLOSED) throw challengeError('NO_HIGHER_LAYER', `case ${caseId} was decided on appeal`);
     if (c.phase !== CasePhase.DECIDED || ctx.block.height > c.escalateUntil) {
       throw challengeError('CASE_NOT_OPEN', `expected case ${caseId} to be decided and open to escalation, it is ${CasePhase[c.phase].toLowerCase()}`);
     }
     const side = this.losingSide(ctx, c, address);
     if (side === undefined) throw challengeError('NOT_A_LOSER', `case ${caseId} was not decided against ${address}`);
-    if (c.layer === CaseLayer.APPEAL) throw challengeError('NO_HIGHER_LAYER', `case ${caseId} was decided on appeal`);
     this.takeBond(ctx, address, amount);
     const layer = c.layer === CaseLayer.TWO ? CaseLayer.THREE : CaseLayer.APPEAL;
     this.addBond(ctx, c, { address, amount: amount.toString(), ...side }, { phase: CasePhase.DRAWING, layer, redraws: 0 });
@@ -303,8 +303,9 @@ export class Cases {
       for (const report of this.state.subjectDuties(ctx, closed)) if (!isUnjudged(report, closed)) this.judge(ctx, report, closed);
     }
     this.settleBonds(ctx, closed);
-    for (const duty of this.state.subjectDuties(ctx, closed)) {
-      if (duty.caseId === closed.id) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
+    // Of a window that is settled no further case can come; of any other it is the settlement that releases.
+    if (this.keepers.training.state.window(ctx, closed.windowId)?.settled === true) {
+      for (const duty of this.state.subjectDuties(ctx, closed)) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
     }
     this.applyVerdict(ctx, closed);
     const parties = this.parties(closed);

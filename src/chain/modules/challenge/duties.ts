@@ -82,16 +82,17 @@ export class Duties {
     const group = duty && this.state.group(ctx, duty.groupId);
     if (duty === undefined || group === undefined) throw challengeError('UNKNOWN_DUTY', `duty ${dutyId} does not exist`);
     if (duty.verifier !== verifier) throw challengeError('NOT_YOUR_DUTY', `expected a report of ${duty.verifier}, got one of ${verifier}`);
+    if (duty.status === DutyStatus.MISSED) {
+      const [what, due] = duty.commitment.length === 0 ? ['commitment', duty.commitDue] : ['report', duty.revealDue];
+      throw challengeError('TOO_LATE', `the ${what} was due at height ${due}, this is height ${ctx.block.height}`);
+    }
     return { duty, group };
   }
 
   commit(ctx: Context, dutyId: bigint, verifier: string, commitment: Uint8Array): void {
-    const { duty, group } = this.find(ctx, dutyId, verifier);
+    const { duty } = this.find(ctx, dutyId, verifier);
     if (duty.status !== DutyStatus.DRAWN) {
       throw challengeError('DUTY_DONE', `expected duty ${dutyId} to wait for a commitment, it is ${DutyStatus[duty.status].toLowerCase()}`);
-    }
-    if (group.commitDue > 0n && ctx.block.height > group.commitDue) {
-      throw challengeError('TOO_LATE', `the commitment was due at height ${group.commitDue}, this is height ${ctx.block.height}`);
     }
     this.state.saveDuty(ctx, { ...duty, status: DutyStatus.COMMITTED, commitment });
   }

@@ -33,15 +33,15 @@ const schema = message({
   })
     .refine((p) => p.reportRevealBlocks < p.reportMarginBlocks, {
       path: ['report_reveal_blocks'],
-      error: 'expected less than reportMarginBlocks: reveals must end before the challenge phase does',
+      error: 'expected less than report_margin_blocks: reveals must end before the challenge phase does',
     })
     .refine((p) => p.reportMarginBlocks + 1n < p.challengeBlocks, {
       path: ['report_margin_blocks'],
-      error: 'expected at least 2 less than challengeBlocks: the auditor of an aggregation is drawn in the first block of its challenge phase',
+      error: 'expected at least 2 less than challenge_blocks: the auditor of an aggregation is drawn in the first block of its challenge phase',
     })
     .refine((p) => [p.layer2Blocks, p.layer3Blocks, p.appealBlocks].every((blocks) => blocks > p.reportRevealBlocks), {
       path: ['report_reveal_blocks'],
-      error: 'expected less than layer2Blocks, layer3Blocks and appealBlocks',
+      error: 'expected less than layer2_blocks, layer3_blocks and appeal_blocks',
     }),
 });
 

@@ -186,11 +186,14 @@ export class ChallengeKeeper {
     this.cases.endBlock(ctx);
   }
 
-  /** The window is paid: its audits end, their verifiers are free. Duties of cases end with the case. */
+  /**
+   * The window is paid: its audits end, and whoever reported on it is free. Only where a case on the subject is open all who
+   * reported stay held until it closes, for its verdict judges their reports.
+   */
   releaseWindow(ctx: Context, windowId: bigint): void {
-    for (const group of this.state.auditGroups(ctx, windowId)) {
-      if (!group.closed) this.duties.dismiss(ctx, group);
-      for (const duty of this.state.groupDuties(ctx, group)) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
+    for (const group of this.state.auditGroups(ctx, windowId)) if (!group.closed) this.duties.dismiss(ctx, group);
+    for (const duty of this.state.windowDuties(ctx, windowId)) {
+      if (this.state.openCaseOn(ctx, duty) === undefined) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
     }
   }
 
