@@ -94,7 +94,7 @@ export function txResult({ hash, outcome }: Sent, more: JsonObject = {}, line = 
   const { height, code, codespace, log, gasWanted, gasUsed } = outcome;
   const lines = [`hash   ${hash}`, `height ${height}`, `code   ${code}${code === 0 ? '' : ` (${codespace}): ${log}`}`, `gas    ${gasUsed} of ${gasWanted}`];
   return {
-    data: { hash, height, code, codespace, log: code === 0 ? '' : log, gasWanted, gasUsed, ...(code === 0 ? more : {}) },
+    data: { hash, height, code, codespace, log: code === 0 ? '' : log, gasWanted, gasUsed, ...more },
     text: [...lines, ...(code === 0 && line !== '' ? [line] : [])].join('\n'),
     ...(code === 0 ? {} : { exitCode: EXIT.failure }),
   };
