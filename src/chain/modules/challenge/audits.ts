@@ -156,13 +156,15 @@ export class Audits {
     if (window.outcome === WindowOutcome.ACCEPTED) this.state.aggregationAudits.push(ctx, ctx.block.height + 1n, window.id);
   }
 
-  /** After a proved fault every unpaid gradient of the miner is audited. */
+  /** After a proved fault every unpaid gradient of the miner is audited. A window that is due in this very block waits for the draw. */
   auditAllOf(ctx: Context, miner: string): void {
     for (const window of this.training.state.unsettled(ctx)) {
       const id = this.training.state.jobOfMiner(ctx, window.id, miner)?.gradientId ?? 0n;
       const gradient = this.training.state.gradient(ctx, id);
       if (gradient === undefined || gradient.status === GradientStatus.SLASHED || this.isAudited(ctx, id)) continue;
-      this.state.gradientAudits.push(ctx, ctx.block.height + 1n, id);
+      const next = ctx.block.height + 1n;
+      this.state.gradientAudits.push(ctx, next, id);
+      if (window.challengeEnd > 0n && window.challengeEnd < next) this.training.state.saveWindow(ctx, { ...window, challengeEnd: next });
     }
   }
 }
