@@ -50,7 +50,7 @@ const check = defineCommand({
     threads: setting('threads'),
     microBatch: integer({ placeholder: 'N', min: 1, max: 4096, fallback: '4', summary: 'sequences processed at once; changes memory, never a result' }),
   },
-  examples: [['model check ../shared/reference-models/gqa-tied --json', 'prints the differences as one object']],
+  examples: [['model check ./cases/gqa-tied --json', 'prints the differences as one object']],
   json: {
     case: 'name of the directory',
     withinBounds: 'whether all three bounds hold',

@@ -46,7 +46,7 @@ function nouns(act: Act, stream = false): readonly Noun[] {
     options: { key: text({ placeholder: 'KEY', summary: 'the key' }) },
     examples: [],
     json: {},
-    load: () => Promise.resolve((_ctx, args) => Promise.resolve({ data: { key: args.key }, text: args.key })),
+    load: () => Promise.resolve((_ctx: Context, args: { readonly key: string }) => Promise.resolve({ data: { key: args.key }, text: args.key })),
   });
   return [{ name: 'thing', summary: 'things', commands: [command, needy] }];
 }

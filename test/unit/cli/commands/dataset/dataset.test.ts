@@ -4,7 +4,8 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { datasetNoun } from '../../../../../src/cli/commands/dataset/index.js';
-import { runCli, type Ran, scriptedPrompter, temporaryFolder } from '../../harness.js';
+import { run } from '../../../../../src/cli/main.js';
+import { fakeIo, runCli, type Ran, scriptedPrompter, temporaryFolder } from '../../harness.js';
 import { expectDeclaredKeys, expectGoldenHelp } from '../golden.js';
 
 const VERBS = ['convert', 'tokenize', 'shard', 'inspect', 'verify', 'list'] as const;
@@ -103,6 +104,20 @@ describe('dataset convert', () => {
     const prompter = scriptedPrompter(['yes']);
     expect((await runCli(['dataset', 'convert', 'in.csv', '-o', 'out.jsonl'], { cwd, prompter })).code).toBe(0);
     expect(prompter.asked).toEqual([`overwrite ${path.join(cwd, 'out.jsonl')}`]);
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('ends a conversion under way with 130 and leaves no file', async () => {
+    file('in.csv', `text\n${`${'many words '.repeat(80)}\n`.repeat(20_000)}`);
+    const fake = fakeIo({ cwd });
+    const ended = run(['dataset', 'convert', 'in.csv', '-o', 'out.jsonl', '--json'], fake.io);
+    // The first quarter of a MiB is told at once, while most of the file is still to be read.
+    while (!fake.stdout().includes('"done":262144')) await new Promise((resolve) => setImmediate(resolve));
+    fake.signal('SIGINT');
+    expect(await ended).toBe(130);
+    expect(fake.stdout().trimEnd().split('\n').at(-1)).toMatch(/^\{"type":"error","code":"INTERRUPTED"/);
+    expect(names()).toEqual(['in.csv']);
   });
 });
 
