@@ -53,9 +53,9 @@ export function checkEconomics(minStake: bigint, challenge: ChallengeParams, rew
   const largestFace = 2n * BigInt(reward.minerBase);
   if (p * slash > (BASIS_POINTS - p) * largestFace) return;
   throw new InvalidInputError(
-    `genesis: cheating would pay: expected auditFloorBps × slash (${p} × ${slash}) above ` +
-      `(10000 − auditFloorBps) × largest reward (${BASIS_POINTS - p} × ${largestFace})`,
-    'raise node.minStakeMiner, challenge.auditFloorBps or challenge.wrongGradientSlashBps, or lower reward.minerBase',
+    `genesis: cheating would pay: expected audit_floor_bps × slash (${p} × ${slash}) above ` +
+      `(10000 − audit_floor_bps) × largest reward (${BASIS_POINTS - p} × ${largestFace})`,
+    'raise node.min_stake_miner, challenge.audit_floor_bps or challenge.wrong_gradient_slash_bps, or lower reward.miner_base',
   );
 }
 

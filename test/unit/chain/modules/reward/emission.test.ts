@@ -153,7 +153,7 @@ describe('the check of a genesis', () => {
         const gain = (10_000 - auditFloorBps) * 2 * Number(base);
         const check = () => checkEconomics(stake, { ...challenge, auditFloorBps, wrongGradientSlashBps }, { ...reward, minerBase: base.toString() });
         if (cost > gain) expect(check).not.toThrow();
-        else expect(check).toThrow(/cheating would pay: expected auditFloorBps × slash/);
+        else expect(check).toThrow(/cheating would pay: expected audit_floor_bps × slash/);
       }),
       { numRuns: 300 },
     );
