@@ -6,6 +6,7 @@ import { InvalidInputError } from '../protocol/errors.js';
 import { taggedHash } from '../protocol/hash.js';
 import { initialLoraA, TARGETS, type NativeLora, type Target } from '../native/index.js';
 import { linearPath, linearShape } from './checkpoint.js';
+import { describeIssue, shownName } from './describe.js';
 import { float32Tensor, float32Values, readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
 import type { Adapter, AdapterLayout, BitNetConfig, LoraSettings, TensorSlot } from './types.js';
 
@@ -91,7 +92,7 @@ export function takeTensors(tensors: Map<string, Tensor>, layout: AdapterLayout,
 /** @throws InvalidInputError where something is left of a file. */
 export function expectNothingLeft(tensors: Map<string, Tensor>, what: string): void {
   const [name] = tensors.keys();
-  if (name !== undefined) throw new InvalidInputError(`${what}: unexpected tensor ${name}`, 'is it of this model, with this rank and these targets?');
+  if (name !== undefined) throw new InvalidInputError(`${what}: unexpected tensor ${shownName(name)}`, 'is it of this model, with this rank and these targets?');
 }
 
 /** Reads `adapter_model.safetensors`. @throws InvalidInputError naming tensor, seen and expected. */
@@ -109,7 +110,7 @@ export function writeAdapter(adapter: Adapter): Uint8Array {
   return writeSafetensors(new Map(tensorsOf(adapter.layout, adapter.values)));
 }
 
-const unset = z.union([z.null(), z.literal(false)]).optional();
+const unset = z.literal([null, false]).optional();
 const emptyPattern = z.record(z.string(), z.never()).nullish();
 
 /** What of PEFT's settings our arithmetic has; everything that would compute something else is refused by name. */
@@ -140,7 +141,7 @@ export function readAdapterConfig(bytes: Uint8Array): LoraSettings {
     throw new InvalidInputError(`adapter_config.json: no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   const parsed = adapterConfigSchema.safeParse(value);
-  if (!parsed.success) throw new InvalidInputError(`adapter_config.json: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`, 'r3mes trains plain LoRA: scaling alpha / r, no bias, one rank for all');
+  if (!parsed.success) throw new InvalidInputError(`adapter_config.json: ${describeIssue(parsed.error, value, 'the file')}`, 'r3mes trains plain LoRA: scaling alpha / r, no bias, one rank for all');
   const { r, lora_alpha: alpha, target_modules: modules } = parsed.data;
   return { rank: r, alpha, targets: TARGETS.filter((t: Target) => modules.includes(t)) };
 }

@@ -2,6 +2,7 @@
 import { InvalidInputError } from '../protocol/errors.js';
 import { createModel, TARGETS, type LayerWeights, type ModelWeights, type RawMatrix, type Target, type TernaryMatrix } from '../native/index.js';
 import { readConfig } from './config.js';
+import { shownName } from './describe.js';
 import { readSafetensors, widened, type Dtype, type Tensor } from './safetensors.js';
 import type { BitNetConfig, Model } from './types.js';
 
@@ -65,7 +66,7 @@ class Tensors {
 
   end(): void {
     const [name] = this.#left.keys();
-    if (name !== undefined) throw new InvalidInputError(`${WHAT}: unexpected tensor ${name}: a model with it computes something else than r3mes would`);
+    if (name !== undefined) throw new InvalidInputError(`${WHAT}: unexpected tensor ${shownName(name)}: a model with it computes something else than r3mes would`);
   }
 }
 

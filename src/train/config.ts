@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { InvalidInputError } from '../protocol/errors.js';
+import { describeIssue } from './describe.js';
 import type { BitNetConfig } from './types.js';
 
 const HINT = 'r3mes trains Hugging Face BitNet b1.58 checkpoints whose weights are packed (quantization_mode "offline", linear_class "autobitlinear")';
@@ -37,15 +38,6 @@ const configSchema = z.looseObject({
 /** Hugging Face's own default, which a config may leave out. */
 const DEFAULT_ROPE_THETA = 500_000;
 
-function shown(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((v, key) => (typeof v === 'object' && v !== null && key in v ? (v as Record<PropertyKey, unknown>)[key] : undefined), value);
-}
-
 function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -54,19 +46,11 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
   }
 }
 
-function expected(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_value' ? issue.values.map((v) => JSON.stringify(v)).join(' or ') : issue.message.replace(/^Invalid input: expected /, '').replace(/, received .*$/, '');
-}
-
 /** @throws InvalidInputError naming the field, what it holds and what it must hold. */
 export function readConfig(bytes: Uint8Array): BitNetConfig {
   const value = parseJson(bytes, 'config.json');
   const parsed = configSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join('.') ?? '';
-    throw new InvalidInputError(`config.json: ${field === '' ? 'the file' : field} is ${shown(at(value, issue?.path ?? []))}, expected ${issue === undefined ? 'another value' : expected(issue)}`, HINT);
-  }
+  if (!parsed.success) throw new InvalidInputError(`config.json: ${describeIssue(parsed.error, value, 'the file')}`, HINT);
   const c = parsed.data;
   const headSize = c.head_dim ?? c.hidden_size / c.num_attention_heads;
   if (!Number.isInteger(headSize) || headSize * c.num_attention_heads !== c.hidden_size) {

@@ -8,6 +8,7 @@ import { InvalidInputError } from '../protocol/errors.js';
 import { adamW, logits, trainStep, type ComputeOptions } from '../native/index.js';
 import { nativeLora, readAdapter, readAdapterConfig, slotValues } from './adapter.js';
 import { loadCheckpoint } from './checkpoint.js';
+import { describeIssue } from './describe.js';
 import { zeroOptimizer } from './optimizer.js';
 import { float32Values, readSafetensors, type Tensor } from './safetensors.js';
 import type { Adapter, Model, OptimizerState } from './types.js';
@@ -51,17 +52,34 @@ function need(io: Map<string, Tensor>, name: string): Tensor {
   return tensor;
 }
 
-function floats(io: Map<string, Tensor>, name: string): Float32Array {
-  return float32Values(need(io, name), name);
+/** @param count how many it must be; any number where absent. */
+function floats(io: Map<string, Tensor>, name: string, count?: number): Float32Array {
+  const values = float32Values(need(io, name), name);
+  if (count !== undefined && values.length !== count) throw new InvalidInputError(`io.safetensors: tensor ${name} has ${values.length} elements, expected ${count}`);
+  const bad = values.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0) throw new InvalidInputError(`io.safetensors: tensor ${name} has ${values[bad]} at index ${bad}, expected finite values`);
+  return values;
 }
 
-/** cos of the angle between two vectors; 1 for two that are zero. */
+function readSettings(bytes: Uint8Array): z.infer<typeof settingsSchema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new InvalidInputError(`case.json: no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const settings = settingsSchema.safeParse(value);
+  if (!settings.success) throw new InvalidInputError(`case.json: ${describeIssue(settings.error, value, 'the file')}`);
+  return settings.data;
+}
+
+/** cos of the angle between two vectors of one length; 1 for two that are zero. */
 export function cosine(a: Float32Array, b: Float32Array): number {
   let dot = 0;
   let aa = 0;
   let bb = 0;
   for (const [i, x] of a.entries()) {
-    const y = b[i] ?? 0;
+    const y = b[i] ?? NaN;
     dot += x * y;
     aa += x * x;
     bb += y * y;
@@ -89,14 +107,13 @@ export async function runReferenceCase(files: ReferenceCaseFiles, options: Compu
 }
 
 async function compare(model: Model, adapter: Adapter, files: ReferenceCaseFiles, options: ComputeOptions): Promise<ReferenceCaseResult> {
-  const settings = settingsSchema.safeParse(JSON.parse(new TextDecoder().decode(files.settings)));
-  if (!settings.success) throw new InvalidInputError(`case.json: ${z.prettifyError(settings.error).replaceAll('\n', ' ')}`);
-  const { lr, betas, eps, weight_decay: weightDecay } = settings.data.adamw;
+  const { lr, betas, eps, weight_decay: weightDecay } = readSettings(files.settings).adamw;
   const io = readSafetensors(files.io, 'io.safetensors');
   const batch = { ...readTokens(io), lora: nativeLora(adapter.layout.lora) };
   const losses = floats(io, 'losses');
 
-  const logitsCosine = cosine(await logits(model.native, { ...batch, adapter: adapter.values }, options), floats(io, 'logits'));
+  const own = await logits(model.native, { ...batch, adapter: adapter.values }, options);
+  const logitsCosine = cosine(own, floats(io, 'logits', own.length));
   let { values } = adapter;
   let moments: OptimizerState = zeroOptimizer(adapter.layout);
   let smallest = { cosine: Infinity, tensor: '' };
@@ -107,7 +124,8 @@ async function compare(model: Model, adapter: Adapter, files: ReferenceCaseFiles
     if (index === 0) {
       firstLoss = loss;
       for (const slot of adapter.layout.slots) {
-        const c = cosine(slotValues(gradients, slot), floats(io, `grad.${slot.name}`));
+        const own = slotValues(gradients, slot);
+        const c = cosine(own, floats(io, `grad.${slot.name}`, own.length));
         if (c < smallest.cosine) smallest = { cosine: c, tensor: slot.name };
       }
     }

@@ -7,6 +7,8 @@ import { z } from 'zod';
 
 import { compareBytes, utf8 } from '../protocol/bytes.js';
 import { InvalidInputError } from '../protocol/errors.js';
+import { describeIssue, shownName } from './describe.js';
+import { repeatedKey } from './repeated-key.js';
 
 const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 } as const;
 export type Dtype = keyof typeof ELEMENT_BYTES;
@@ -53,15 +55,18 @@ function parseHeader(bytes: Uint8Array, what: string): { header: Record<string, 
   const available = Math.min(MAX_HEADER_BYTES, bytes.length - PREFIX_BYTES);
   if (length > BigInt(available)) throw malformed(what, `the header is said to have ${length} bytes, expected at most ${available}`);
   const dataOffset = PREFIX_BYTES + Number(length);
-  let parsed: unknown;
+  let text: string;
+  let header: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(PREFIX_BYTES, dataOffset)));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(PREFIX_BYTES, dataOffset));
+    header = JSON.parse(text);
   } catch (error) {
     throw malformed(what, `the header is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const header = z.record(z.string(), z.unknown()).safeParse(parsed);
-  if (!header.success) throw malformed(what, 'the header is no JSON object');
-  return { header: header.data, dataOffset };
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw malformed(what, 'the header is no JSON object');
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) throw malformed(what, `the header has ${JSON.stringify(shownName(repeated))} twice, expected each name once`);
+  return { header: header as Record<string, unknown>, dataOffset };
 }
 
 /**
@@ -78,18 +83,18 @@ export function readSafetensors(bytes: Uint8Array, what: string): Map<string, Te
       continue;
     }
     const entry = entrySchema.safeParse(value);
-    if (!entry.success) throw malformed(what, `tensor ${JSON.stringify(name)}: ${z.prettifyError(entry.error).replaceAll('\n', ' ')}`);
+    if (!entry.success) throw malformed(what, `tensor ${shownName(name)}: ${describeIssue(entry.error, value, 'its entry')}`);
     const { dtype, shape, data_offsets: [begin, end] } = entry.data;
     const info = { dtype, shape };
     const expected = byteLength(info);
-    if (!Number.isSafeInteger(expected) || end - begin !== expected) throw malformed(what, `tensor ${name}: ${dtype} [${shape.join(', ')}] has ${expected} bytes, its offsets span ${end - begin}`);
+    if (!Number.isSafeInteger(expected) || end - begin !== expected) throw malformed(what, `tensor ${shownName(name)}: ${dtype} [${shape.join(', ')}] has ${expected} bytes, its offsets span ${end - begin}`);
     entries.push({ name, begin, end, info });
   }
   if (entries.length > MAX_TENSORS) throw malformed(what, `${entries.length} tensors, expected at most ${MAX_TENSORS}`);
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let next = 0;
   for (const { name, begin, end } of entries) {
-    if (begin !== next) throw malformed(what, `tensor ${name} begins at byte ${begin} of the data, expected ${next}`);
+    if (begin !== next) throw malformed(what, `tensor ${shownName(name)} begins at byte ${begin} of the data, expected ${next}`);
     next = end;
   }
   if (next !== data.length) throw malformed(what, `the tensors take ${next} bytes, the file holds ${data.length}: it is ${data.length < next ? 'truncated' : 'too long'}`);
@@ -104,7 +109,7 @@ export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>): Uint8Arr
   for (const name of names) {
     const tensor = tensors.get(name);
     if (tensor === undefined) continue;
-    if (tensor.bytes.length !== byteLength(tensor)) throw new InvalidInputError(`tensor ${name}: expected ${byteLength(tensor)} bytes, got ${tensor.bytes.length}`);
+    if (tensor.bytes.length !== byteLength(tensor)) throw new InvalidInputError(`tensor ${shownName(name)}: expected ${byteLength(tensor)} bytes, got ${tensor.bytes.length}`);
     const { dtype, shape } = tensor;
     parts.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, offset + tensor.bytes.length] })}`);
     offset += tensor.bytes.length;
