@@ -41,7 +41,10 @@ export class Audits {
     for (const id of this.state.auditDraws.drain(ctx, height)) this.drawForWindow(ctx, id);
     for (const id of this.state.aggregationAudits.drain(ctx, height)) this.drawForAggregation(ctx, id);
     for (const id of this.state.gradientAudits.drain(ctx, height)) this.drawForSure(ctx, id);
-    for (const id of this.state.redraws.drain(ctx, height)) this.redraw(ctx, id);
+    // Both seats of a double audit that stayed empty are one group again: neither may read the other's report.
+    const seats = new Map<bigint, number>();
+    for (const id of this.state.redraws.drain(ctx, height)) seats.set(id, (seats.get(id) ?? 0) + 1);
+    for (const [id, empty] of seats) this.redraw(ctx, id, empty);
   }
 
   private uniformBps(ctx: Context, purpose: string, subjectId: bigint): bigint {
@@ -53,6 +56,7 @@ export class Audits {
     if (window === undefined) return;
     const params = this.state.params(ctx);
     for (const gradient of this.training.state.gradients(ctx, window)) {
+      if (gradient.status === GradientStatus.SLASHED) continue;
       const miner = this.nodes.registration(ctx, Part.MINER, gradient.miner);
       if (this.uniformBps(ctx, 'audit', gradient.id) >= auditProbabilityBps(params, miner)) continue;
       this.auditGradient(ctx, window, gradient, 0n);
@@ -76,7 +80,7 @@ export class Audits {
     const gradient = this.training.state.gradient(ctx, gradientId);
     const window = gradient && this.training.state.window(ctx, gradient.windowId);
     if (gradient === undefined || window === undefined || window.settled) return;
-    if (this.isAudited(ctx, gradientId)) return;
+    if (gradient.status === GradientStatus.SLASHED || this.isAudited(ctx, gradientId)) return;
     this.auditGradient(ctx, window, gradient, this.state.params(ctx).redrawBlocks);
   }
 
@@ -85,12 +89,18 @@ export class Audits {
     return this.state.subjectDuties(ctx, subject).some((d) => d.kind === DutyKind.AUDIT);
   }
 
-  /** A seat that stayed empty is drawn anew among those who had no duty on the subject; the window's end moves. */
-  private redraw(ctx: Context, groupId: bigint): void {
+  /** Seats that stayed empty are drawn anew among those who had no duty on the subject; the window's end moves. */
+  private redraw(ctx: Context, groupId: bigint, seats: number): void {
     const group = this.state.group(ctx, groupId);
     const window = group && this.training.state.window(ctx, group.windowId);
-    if (group === undefined || window === undefined || window.settled) return;
-    this.draw(ctx, window, group, 1, this.partiesOf(ctx, group, window), this.state.params(ctx).redrawBlocks, group.redraws + 1);
+    if (group === undefined || window === undefined || window.settled || this.isDecided(ctx, group, window)) return;
+    this.draw(ctx, window, group, seats, this.partiesOf(ctx, group, window), this.state.params(ctx).redrawBlocks, group.redraws + 1);
+  }
+
+  /** Whether a report could change nothing any more: a condemned gradient, an aggregation that was taken back. */
+  private isDecided(ctx: QueryContext, subject: Subject, window: TrainingWindow): boolean {
+    if (subject.subjectKind === SubjectKind.AGGREGATION) return window.outcome !== WindowOutcome.ACCEPTED;
+    return this.training.state.gradient(ctx, subject.subjectId)?.status === GradientStatus.SLASHED;
   }
 
   private partiesOf(ctx: QueryContext, group: DutyGroup, window: TrainingWindow): readonly string[] {
@@ -117,6 +127,17 @@ export class Audits {
       BigInt(redraws),
     );
     const verifiers = sampleByStake(seed, candidates, seats);
+    if (verifiers.length < seats) {
+      ctx.emit({
+        type: 'audit_not_drawn',
+        attributes: {
+          subject: SubjectKind[subject.subjectKind].toLowerCase(),
+          subject_id: subject.subjectId.toString(),
+          window_id: window.id.toString(),
+          empty_seats: (seats - verifiers.length).toString(),
+        },
+      });
+    }
     if (verifiers.length === 0) return;
     const due = this.deadlines(ctx, window, minBlocks);
     const group = this.duties.assign(

@@ -167,11 +167,19 @@ export class ChallengeKeeper {
     return this.cases.open(ctx, { ...subject, origin: CaseOrigin.AUDIT, opener: duty.verifier, claims: [claim] }).id;
   }
 
-  /** Two audits that agree on the hash but not on the digest: one of them did not compute. */
+  /**
+   * Two audits that agree on the hash but not on the digest: one of them did not compute. A seat that was drawn anew is
+   * compared with the reports of those who were drawn before; who was punished already counts no more.
+   */
   private compareAudits(ctx: Context, duties: readonly Duty[]): void {
-    const [first, ...others] = duties.filter((d) => d.status === DutyStatus.REVEALED);
-    if (first === undefined || others.every((d) => equalBytes(d.reportDigest, first.reportDigest))) return;
-    const subject = this.subjectOf(ctx, first);
+    const [any] = duties;
+    if (any === undefined) return;
+    const reports = this.state
+      .subjectDuties(ctx, any)
+      .filter((d) => d.kind === DutyKind.AUDIT && d.status === DutyStatus.REVEALED && !d.punished);
+    const contradicts = (a: Duty, b: Duty) => equalBytes(a.reportHash, b.reportHash) && !equalBytes(a.reportDigest, b.reportDigest);
+    if (!reports.some((a) => reports.some((b) => contradicts(a, b)))) return;
+    const subject = this.subjectOf(ctx, any);
     if (subject === undefined || this.state.openCaseOn(ctx, subject) !== undefined) return;
     this.cases.open(ctx, { ...subject, origin: CaseOrigin.UNEQUAL_AUDITS, opener: '', claims: [] });
   }
