@@ -42,9 +42,14 @@ async function writeBeside(file: string, content: string | Uint8Array, mode: num
   return temporary;
 }
 
-/** Folder for `file`, made with `mode` where it is missing. */
+/** Makes a folder with `mode` where it is missing. @throws R3mesError FILE_NOT_FOUND where a file has its name */
 export async function ensureFolder(folder: string, mode = SECRET_FOLDER): Promise<void> {
-  await mkdir(folder, { recursive: true, mode });
+  try {
+    await mkdir(folder, { recursive: true, mode });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    throw new R3mesError({ code: 'FILE_NOT_FOUND', message: `${folder} is a file, expected a folder`, hint: 'move the file away, or choose another place with --home', cause: error });
+  }
 }
 
 /** Writes or replaces a file in one step: readers see the old content or the new one, never a part. */

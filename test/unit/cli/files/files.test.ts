@@ -37,7 +37,8 @@ describe('atomic files', () => {
     await expect(writeFileAtomic(path.join(folder, 'taken'), 'x')).rejects.toMatchObject({ code: 'EISDIR' });
     await expect(createFileAtomic(path.join(folder, 'x'.repeat(250)), 'x')).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
     writeFileSync(path.join(folder, 'file'), '');
-    await expect(writeFileAtomic(path.join(folder, 'file', 'below'), 'x')).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(writeFileAtomic(path.join(folder, 'file', 'below'), 'x')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND', message: `${path.join(folder, 'file')} is a file, expected a folder` });
+    await expect(writeFileAtomic(path.join(folder, 'file', 'far', 'below'), 'x')).rejects.toMatchObject({ code: 'ENOTDIR' });
     expect(readdirSync(folder).sort()).toEqual(['file', 'taken']);
   });
 
@@ -54,6 +55,26 @@ describe('pid files', () => {
     await held.release();
     await held.release();
     expect(await holderOf(file)).toBeUndefined();
+  });
+
+  it('tell others what is known only later, and still go with their process', async () => {
+    const file = path.join(temporaryFolder(), 'node.pid');
+    const held = await acquirePidFile(file, 'node');
+    expect((await holderOf(file))?.info).toEqual({});
+    await held.tell({ rpc: 'http://127.0.0.1:2' });
+    expect(await holderOf(file)).toMatchObject({ pid: process.pid, info: { rpc: 'http://127.0.0.1:2' } });
+    expect(mode(file)).toBe(0o600);
+    await held.release();
+    expect(readdirSync(path.dirname(file))).toEqual([]);
+  });
+
+  it.skipIf(process.platform !== 'linux')('of a process that has ended and is kept by its parent are free', async () => {
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve)));
+    const state = (): string => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1] ?? '';
+    while (!state().startsWith('Z')) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(isAlive({ pid, startTicks: startTicksOf(pid), info: {} })).toBe(false);
+    parent.kill();
   });
 
   it('of dead processes are replaced, and so is rubbish', async () => {
