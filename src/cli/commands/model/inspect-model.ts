@@ -55,13 +55,16 @@ function chosenTargets(given: readonly string[]): readonly Target[] {
   return given.length === 0 ? TARGETS : TARGETS.filter((target) => given.includes(target));
 }
 
-/** Whether the engine takes the weights; nothing is known where it is not built. */
+/** What says nothing about the weights. */
+const NOT_TRIED: ReadonlySet<string> = new Set(['ENGINE_UNAVAILABLE', 'OUT_OF_MEMORY']);
+
+/** Whether the engine takes the weights; nothing is known where it is not built, or where they do not fit into memory. */
 async function tryEngine(ctx: Context, files: { readonly config: Uint8Array; readonly weights: Uint8Array }): Promise<boolean> {
   try {
     (await loadCheckpoint(files)).dispose();
     return true;
   } catch (error) {
-    if (!(error instanceof R3mesError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
+    if (!(error instanceof R3mesError) || !NOT_TRIED.has(error.code)) throw error;
     ctx.out.warn(`names, sizes and types of the tensors are right; their values were not read: ${error.message}`);
     return false;
   }
