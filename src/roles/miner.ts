@@ -32,6 +32,11 @@ export function createMiner(deps: RoleDeps, options: MinerOptions): Role {
     const startedMs = Date.now();
     const submission = await produce(window, job);
     if (submission === undefined) return;
+    // A slow machine finds the window closed: the chain would refuse the gradient and keep the fee.
+    if ((await chain.window(window.id))?.phase !== WindowPhase.COLLECTING) {
+      emit({ type: 'late', window: window.id, miner: sender.address, durationMs: Date.now() - startedMs });
+      return;
+    }
     const { cid } = await addBytes(work.assets.stores.artifacts, submission.file);
     const layerRange: LayerRange = { start: 0, end: record.layerCount };
     const hash = await outbox.send(

@@ -7,8 +7,10 @@ import { createMiner } from '../../roles/miner.js';
 import { createProposer } from '../../roles/proposer.js';
 import type { RoleEvent } from '../../roles/role.js';
 import { createVerifier } from '../../roles/verifier.js';
+import type { Account } from './connect.js';
 import { enumName, recordText } from './records.js';
 import type { RolePlan } from './role-run.js';
+import { StandingNews } from './standing-news.js';
 
 const nothingOwed = (): Promise<readonly string[]> => Promise.resolve([]);
 
@@ -28,18 +30,36 @@ function once(): (key: bigint) => boolean {
   };
 }
 
+/** A job of an earlier window that was not done in time. */
+async function missedJob({ client, address }: Account, windowId: bigint): Promise<RoleEvent[]> {
+  const job = windowId < 1n ? undefined : await client.queries.job(windowId, address);
+  if (job?.status !== JobStatus.MISSED) return [];
+  return [{ type: 'missed', window: windowId, what: 'no gradient of this miner was in a block in time; three in a row end its registration' }];
+}
+
 export function minerPlan(): RolePlan {
   const isNew = once();
+  const standing = new StandingNews('miner');
+  let watched: bigint | undefined;
   return {
     part: 'miner',
     noun: 'mine',
     create: (deps, { device }) => createMiner(deps, { device }),
-    async news({ client, address }) {
+    async news(account) {
+      const { client, address } = account;
+      const events = await standing.read(account);
       const window = await client.queries.window();
-      if (window === undefined || !isNew(window.id)) return [];
+      // The last job is watched until its window stops collecting, whether or not another window opens after it.
+      const isOver = window !== undefined && (window.id !== watched || window.phase !== WindowPhase.COLLECTING);
+      if (watched !== undefined && isOver) {
+        events.push(...(await missedJob(account, watched)));
+        watched = undefined;
+      }
+      if (window === undefined || !isNew(window.id)) return events;
       const job = await client.queries.job(window.id, address);
+      if (job !== undefined && window.phase === WindowPhase.COLLECTING) watched = window.id;
       const what = job === undefined ? 'no job for this miner' : `job with ${job.chunks.length} of ${window.jobCount * job.chunks.length} chunks (${enumName(JobStatus, job.status)})`;
-      return [{ type: 'window', window: window.id, phase: enumName(WindowPhase, window.phase), hasJob: job !== undefined, what }];
+      return [...events, { type: 'window', window: window.id, phase: enumName(WindowPhase, window.phase), hasJob: job !== undefined, what }];
     },
     owed: nothingOwed,
     async done({ client, address }, events) {
@@ -66,16 +86,19 @@ async function drawnRecord(client: ChainClient, address: string, windowId: bigin
 
 export function proposerPlan(): RolePlan {
   const isNew = once();
+  const standing = new StandingNews('proposer');
   return {
     part: 'proposer',
     noun: 'aggregate',
     create: (deps) => createProposer(deps),
-    async news({ client, address }) {
+    async news(account) {
+      const { client, address } = account;
+      const events = await standing.read(account);
       const window = await client.queries.window();
-      if (window === undefined || window.proposers.length === 0 || !isNew(window.id)) return [];
+      if (window === undefined || window.proposers.length === 0 || !isNew(window.id)) return events;
       const isDrawn = window.proposers.includes(address);
       const what = isDrawn ? `drawn as proposer, ${window.gradientCount} gradients` : 'not drawn as proposer';
-      return [{ type: 'window', window: window.id, phase: enumName(WindowPhase, window.phase), isDrawn, what }];
+      return [...events, { type: 'window', window: window.id, phase: enumName(WindowPhase, window.phase), isDrawn, what }];
     },
     async owed({ client, address }) {
       const window = await client.queries.window();
@@ -100,19 +123,23 @@ export function proposerPlan(): RolePlan {
 }
 
 export function verifierPlan(): RolePlan {
+  const standing = new StandingNews('verifier');
   const told = new Set<bigint>();
   return {
     part: 'verifier',
     noun: 'challenge',
     create: (deps) => createVerifier(deps),
-    async news({ client, address }) {
+    async news(account) {
+      const { client, address } = account;
+      const events = await standing.read(account);
       const open = await client.queries.openDuties(address);
       const fresh = open.filter((d) => !told.has(d.id));
       for (const id of told) if (!open.some((d) => d.id === id)) told.delete(id);
-      return fresh.map((d) => {
+      for (const d of fresh) {
         told.add(d.id);
-        return { type: 'duty', window: d.windowId, duty: d.id, kind: enumName(DutyKind, d.kind), subject: enumName(SubjectKind, d.subjectKind), subjectId: d.subjectId };
-      });
+        events.push({ type: 'duty', window: d.windowId, duty: d.id, kind: enumName(DutyKind, d.kind), subject: enumName(SubjectKind, d.subjectKind), subjectId: d.subjectId });
+      }
+      return events;
     },
     async owed({ client, address }) {
       const open = await client.queries.openDuties(address);

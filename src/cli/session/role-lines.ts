@@ -18,7 +18,11 @@ const LINES: Readonly<Record<string, (e: RoleEvent) => string>> = {
   report: (e) => `window ${t(e['window'])}: ${t(e['kind'])} of ${t(e['subject'])} ${t(e['subjectId'])} reported, ${short(t(e['hash']))}`,
   duty: (e) => `window ${t(e['window'])}: drawn for the ${t(e['kind'])} of ${t(e['subject'])} ${t(e['subjectId'])}`,
   escalation: (e) => `case ${t(e['case'])}: taken to the next layer`,
-  reward: (e) => `window ${t(e['window'])}: ${t(e['status'])} ${remes(t(e['amount']))}`,
+  reward: (e) => `window ${t(e['window'])}: ${t(e['status'])} ${remes(t(e['amount']))}${e['amount'] === e['face'] ? '' : ` of a face value of ${remes(t(e['face']))}`}`,
+  missed: (e) => `window ${t(e['window'])}: MISSED, ${t(e['what'])}`,
+  late: (e) => `window ${t(e['window'])}: stopped collecting while the job was trained; not submitted`,
+  registration: (e) =>
+    `registration as ${t(e['part'])} is ${t(e['status'])} now${e['status'] === 'inactive' ? `: no work comes until r3mes tx reactivate ${t(e['part'])} or r3mes tx top-up ${t(e['part'])} AMOUNT` : ''}`,
   refused: (e) => `${t(e['message'])} was refused, tried again later: ${t(e['reason'])}`,
   problem: (e) => `height ${t(e['height'])}: ${t(e['reason'])}; tried again at the next block`,
   node_unreachable: (e) => `the node cannot be reached (${t(e['reason'])}); waiting for it`,

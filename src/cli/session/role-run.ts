@@ -48,6 +48,7 @@ function tally(counts: ReadonlyMap<string, number>): Readonly<Record<string, num
   const of = (type: string): number => counts.get(type) ?? 0;
   return {
     gradients: of('gradient'),
+    missed: of('missed'),
     attestations: of('attestation'),
     reveals: of('reveal'),
     reports: of('report'),

@@ -8,6 +8,7 @@ export const START_JSON = {
   address: 'the account',
   height: 'last height that was acted on',
   gradients: 'gradients submitted',
+  missed: 'jobs whose window closed first',
   attestations: 'attestations sent',
   reveals: 'aggregations revealed',
   reports: 'reports revealed',
