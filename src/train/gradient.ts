@@ -21,9 +21,10 @@ function tensorFields(layout: AdapterLayout, values: Float32Array): HashField[] 
   return layout.slots.flatMap((slot) => [slot.name, 2n, BigInt(slot.shape[0]), BigInt(slot.shape[1]), 'F32', bytesOf(slotValues(values, slot))]);
 }
 
-/** Binds the values to everything that they follow from. */
+/** Binds the values to everything that they follow from. @throws InvalidInputError for an alpha that the protocol cannot write. */
 export function gradientHash(identity: GradientIdentity, layout: AdapterLayout, lossBits: number, gradients: Float32Array): Uint8Array {
   const { rank, alpha, targets } = layout.lora;
+  if (!Number.isSafeInteger(alpha)) throw new InvalidInputError(`LoRA: alpha is ${alpha}, expected a whole number: the gradient hash has no other`);
   return taggedHash(
     'gradient',
     BigInt(ARITHMETIC_VERSION),
