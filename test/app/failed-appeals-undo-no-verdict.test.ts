@@ -122,6 +122,24 @@ describe('an escalation', () => {
   });
 });
 
+describe('an escalation against a reverted aggregation', () => {
+  it('for which nobody is left reverts all the same, and the chain goes on; replays agree', async () => {
+    sim = await Simulation.start({ verifiers: 2, onDisk: true });
+    for (const bad of sim.proposers) bad.act = { ...bad.act, result: (w, g) => (w.id === 1n ? wrongResult(w, g) : trueResult(w, g)) };
+    await untilDecided(CaseLayer.TWO);
+    await sim.step([sim.escalate(sim.proposers[0]!.account, 1n)]);
+    expect(sim.failures.map((f) => f.log)).toEqual([]);
+    await untilClosed();
+    const first = await sim.mustWindow(1n);
+    expect([first.outcome, (await onlyCase()).layer]).toEqual([WindowOutcome.REVERTED, CaseLayer.TWO]);
+    const next = (await sim.window())!;
+    expect([next.id > 1n, next.baseAdapterCid, next.baseStep]).toEqual([true, first.baseAdapterCid, first.baseStep]);
+    for (const bad of sim.proposers) expect(await sim.stake(Part.PROPOSER, bad.account.address)).toBe(remes(25_000));
+    await sim.untilSettled(2n);
+    await sim.chain.replay();
+  });
+});
+
 describe('a first layer', () => {
   it('that nobody can sit in still leaves the case void', async () => {
     sim = await Simulation.start({ verifiers: 0 });
