@@ -44,17 +44,26 @@ const RETRY_HEIGHTS = 3n;
  * moment ago and has not taken effect yet waits a few blocks before it is tried again.
  */
 export class Outbox {
-  readonly #sentAt = new Map<string, bigint>();
+  readonly #sent = new Map<string, { at: bigint; isLookedFor: boolean; isNew: boolean }>();
 
   constructor(
     private readonly sender: Sender,
     private readonly emit: (event: RoleEvent) => void,
   ) {}
 
-  /** Whether `key` is not on its way already. */
+  /**
+   * Whether `key` is not on its way already. What took many blocks to compute was sent later than at the height that
+   * asked for it: the wait counts from just before the first height that looks for it.
+   */
   isDue(key: string, height: bigint): boolean {
-    const sentAt = this.#sentAt.get(key);
-    return sentAt === undefined || height >= sentAt + RETRY_HEIGHTS;
+    const sent = this.#sent.get(key);
+    if (sent === undefined) return true;
+    if (!sent.isLookedFor) {
+      sent.isLookedFor = true;
+      sent.isNew = false;
+      if (height - 1n > sent.at) sent.at = height - 1n;
+    }
+    return height >= sent.at + RETRY_HEIGHTS;
   }
 
   /**
@@ -62,19 +71,25 @@ export class Outbox {
    * height: a phase may be three blocks long. Had the node taken it after all, the same bytes would be the same transaction.
    */
   async send(key: string, height: bigint, { message, gasLimit }: Outgoing): Promise<string | undefined> {
-    this.#sentAt.set(key, height);
+    this.#sent.set(key, { at: height, isLookedFor: false, isNew: true });
     try {
       return await this.sender.submit(message, gasLimit);
     } catch (error) {
       if (!(error instanceof R3mesError)) throw error;
-      this.#sentAt.delete(key);
+      this.#sent.delete(key);
       this.emit({ type: 'refused', address: this.sender.address, message: shortType(message), code: error.code, reason: error.message });
       return undefined;
     }
   }
 
   forgetBefore(height: bigint): void {
-    for (const [key, sentAt] of this.#sentAt) if (sentAt < height) this.#sentAt.delete(key);
+    for (const [key, sent] of this.#sent) {
+      if (sent.at >= height) continue;
+      // Sent after a long computation: the height that comes now is the first that can look for it.
+      if (sent.isNew) sent.at = height;
+      else this.#sent.delete(key);
+      sent.isNew = false;
+    }
   }
 }
 

@@ -29,6 +29,24 @@ describe('an outbox', () => {
     expect(box.isDue('attest 1', 11n)).toBe(true);
   });
 
+  it('waits as long for what was sent many heights after the one that asked for it', async () => {
+    for (const seen of [18n, 500n]) {
+      const { box } = outbox(['AA']);
+      await box.send('job 1', 10n, attest);
+      box.forgetBefore(seen - 100n);
+      expect([seen, seen + 1n, seen + 2n].map((height) => box.isDue('job 1', height))).toEqual([false, false, true]);
+      box.forgetBefore(seen + 100n);
+      expect(box.isDue('job 1', seen + 200n)).toBe(true);
+    }
+  });
+
+  it('forgets what nobody looked for again', async () => {
+    const { box } = outbox(['AA']);
+    await box.send('job 1', 10n, attest);
+    for (const height of [200n, 201n]) box.forgetBefore(height);
+    expect(box.isDue('job 1', 202n)).toBe(true);
+  });
+
   it('reports a refusal with its reason and is due again at the next height', async () => {
     const { box, events } = outbox([new R3mesError({ code: 'TX_FAILED', message: 'insufficient fee; got: 1uremes required: 2uremes' }), 'BB']);
     expect(await box.send('attest 1', 10n, attest)).toBeUndefined();
