@@ -27,6 +27,7 @@ describe('a window', () => {
     await sim.untilSettled(1n);
     const idle = sim.miners.filter((m) => !jobs.some((j) => j.miner === m.account.address));
     for (const m of idle) expect(await sim.reward(1n, m.account.address)).toBe(0n);
+    for (const { miner } of jobs) expect(await sim.reward(1n, miner)).toBeGreaterThan(0n);
     for (const m of idle) expect((await sim.registration(Part.MINER, m.account.address))?.missedInARow).toBe(0);
   });
 
@@ -50,6 +51,9 @@ describe('a window', () => {
     await sim.until(async () => (await sim.window())?.id === 4n);
     expect((await sim.jobs(4n)).map((j) => j.miner)).toEqual([account.address]);
     expect(await sim.slashes()).toEqual([]);
+    // Nobody was paid for three windows of nothing, and nobody lost a coin.
+    expect(sim.trail).toEqual({ minted: 0n, burned: 0n });
+    for (const m of sim.miners) expect(await sim.stake(Part.MINER, m.account.address)).toBe(remes(1000));
   });
 
   it('goes on without proposers and without verifiers', async () => {
