@@ -45,8 +45,9 @@ r3mes_raw_matrix read_matrix(const Napi::Value& value, const std::string& name, 
   if (type != "F32" && type != "BF16" && type != "F16") {
     throw make_error(value.Env(), R3MES_BAD_VALUE, name + ".dtype: expected F32, BF16 or F16");
   }
-  const Span<std::uint8_t> bytes = read_bytes(object.Get("bytes"), name + ".bytes");
-  pins.add(object.Get("bytes"));
+  const Napi::Value data = object.Get("bytes");
+  const Span<std::uint8_t> bytes = read_bytes(data, name + ".bytes");
+  pins.add(data);
   return {type == "F32" ? R3MES_F32 : type == "BF16" ? R3MES_BF16 : R3MES_F16, bytes.data, bytes.size};
 }
 
@@ -78,7 +79,8 @@ r3mes_model_shape read_shape(const Napi::Value& value) {
 void read_weights(const Napi::Value& value, const r3mes_model_shape& shape, Weights& weights, Pins& pins) {
   const Napi::Object o = read_object(value, "weights");
   weights.all.embedding = read_matrix(o.Get("embedding"), "weights.embedding", pins);
-  if (!o.Get("head").IsUndefined()) weights.all.head = read_matrix(o.Get("head"), "weights.head", pins);
+  const Napi::Value head = o.Get("head");
+  if (!head.IsUndefined()) weights.all.head = read_matrix(head, "weights.head", pins);
   weights.all.final_norm = read_norm(o, "finalNorm", "weights", shape.hidden_size, pins);
   const Napi::Array layers = read_array(o.Get("layers"), "weights.layers");
   if (layers.Length() != static_cast<std::uint32_t>(shape.layers)) {
@@ -100,8 +102,9 @@ void read_weights(const Napi::Value& value, const r3mes_model_shape& shape, Weig
     for (std::uint32_t i = 0; i < R3MES_LINEARS; ++i) {
       const std::string linear = name + ".linears[" + std::to_string(i) + "]";
       const Napi::Object matrix = read_object(linears.Get(i), linear);
-      const Span<std::uint8_t> codes = read_bytes(matrix.Get("codes"), linear + ".codes");
-      pins.add(matrix.Get("codes"));
+      const Napi::Value packed = matrix.Get("codes");
+      const Span<std::uint8_t> codes = read_bytes(packed, linear + ".codes");
+      pins.add(packed);
       to.linears[i] = {codes.data, codes.size, read_float(matrix.Get("scale"), linear + ".scale")};
     }
   }

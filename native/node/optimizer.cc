@@ -56,11 +56,12 @@ Napi::Value trimmed_mean(const Napi::CallbackInfo& info) {
   Pins pins;
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     const std::string name = "gradients[" + std::to_string(i) + "]";
-    const Span<float> gradient = read_floats(list.Get(i), name);
+    const Napi::Value value = list.Get(i);
+    const Span<float> gradient = read_floats(value, name);
     if (i == 0) size = gradient.size;
     expect_size(env, gradient, size, name);
     gradients->push_back(gradient.data);
-    pins.add(list.Get(i));
+    pins.add(value);
   }
   const Output<Napi::Int32Array> mean(env, size);
   return Task::start(
@@ -81,8 +82,10 @@ Napi::Value adamw(const Napi::CallbackInfo& info) {
   const Napi::Object o = read_object(info[0], "request");
   Pins pins;
   const auto vector = [&](const char* key) {
-    pins.add(o.Get(key));
-    return read_floats(o.Get(key), key);
+    const Napi::Value value = o.Get(key);
+    const Span<float> values = read_floats(value, key);
+    pins.add(value);
+    return values;
   };
   const Span<float> parameters = vector("parameters"), first = vector("firstMoment"), second = vector("secondMoment"), gradient = vector("gradient");
   expect_size(env, first, parameters.size, "firstMoment");

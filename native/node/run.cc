@@ -29,30 +29,33 @@ std::shared_ptr<Request> read_request(const Napi::CallbackInfo& info, Pins& pins
   request->model = read_model(info[0]);
   const Napi::Object o = read_object(info[1], "request");
 
-  const Span<std::int32_t> tokens = read_ints(o.Get("tokens"), "tokens");
+  const Napi::Value token_array = o.Get("tokens");
+  const Span<std::int32_t> tokens = read_ints(token_array, "tokens");
   const std::int32_t length = read_int32(o.Get("sequenceLength"), "sequenceLength");
   if (length < 1 || tokens.size % static_cast<std::size_t>(length) != 0 || tokens.size > 0x7fffffffu) {
     throw make_error(env, R3MES_BAD_SHAPE, "tokens has " + std::to_string(tokens.size) + " elements, expected a multiple of sequenceLength " + std::to_string(length));
   }
-  pins.add(o.Get("tokens"));
+  pins.add(token_array);
   request->batch.tokens = tokens.data;
   request->batch.sequence_length = length;
   request->batch.sequences = static_cast<std::int32_t>(tokens.size / static_cast<std::size_t>(length));
 
-  const bool has_lora = !o.Get("lora").IsUndefined();
-  if (has_lora != !o.Get("adapter").IsUndefined()) throw make_error(env, R3MES_BAD_VALUE, "lora and adapter: expected both or none");
+  const Napi::Value lora = o.Get("lora"), values = o.Get("adapter");
+  const bool has_lora = !lora.IsUndefined();
+  if (has_lora != !values.IsUndefined()) throw make_error(env, R3MES_BAD_VALUE, "lora and adapter: expected both or none");
   if (has_lora) {
-    request->lora = read_lora(o.Get("lora"));
-    const Span<float> adapter = read_floats(o.Get("adapter"), "adapter");
-    pins.add(o.Get("adapter"));
+    request->lora = read_lora(lora);
+    const Span<float> adapter = read_floats(values, "adapter");
+    pins.add(values);
     request->batch.lora = &request->lora;
     request->batch.adapter = adapter.data;
     request->batch.adapter_size = adapter.size;
   }
 
-  const Span<std::int32_t> cancel = read_ints(o.Get("cancel"), "cancel");
+  const Napi::Value flag = o.Get("cancel");
+  const Span<std::int32_t> cancel = read_ints(flag, "cancel");
   expect_size(env, cancel, 1, "cancel");
-  pins.add(o.Get("cancel"));
+  pins.add(flag);
   request->options = {read_int32(o.Get("threads"), "threads"), read_int32(o.Get("microBatch"), "microBatch"), is_cancelled, cancel.data};
   return request;
 }

@@ -30,20 +30,26 @@ class Task : public Napi::AsyncWorker {
 
   void OnOK() override {
     const Napi::Env env = Env();
-    if (status_ != R3MES_OK) {
-      deferred_.Reject(make_error(env, status_, error_.message).Value());
-      return;
-    }
     try {
+      if (status_ != R3MES_OK) throw make_error(env, status_, error_.message);
       deferred_.Resolve(finish_(env));
     } catch (const Napi::Error& error) {
-      deferred_.Reject(error.Value());
+      reject(error);
     }
   }
 
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+  void OnError(const Napi::Error& error) override { reject(error); }
 
  private:
+  void reject(const Napi::Error& error) {
+    try {
+      deferred_.Reject(error.Value());
+    } catch (const Napi::Error&) {
+      // The environment is ending (a worker thread that was terminated), and nothing of JavaScript runs in it any more: nobody
+      // waits for the promise, and an exception that left us here would end the whole process.
+    }
+  }
+
   Task(Napi::Env env, Pins pins, Work work, Finish finish)
       : Napi::AsyncWorker(env, "r3mes"),
         deferred_(Napi::Promise::Deferred::New(env)),

@@ -102,7 +102,11 @@ export function trimmedMean(gradients: readonly Float32Array[]): Promise<Int32Ar
 }
 
 export function meanGradient(mean: Int32Array): Float32Array {
-  return engine().meanGradient(mean);
+  try {
+    return engine().meanGradient(mean);
+  } catch (error) {
+    throw refusal(error);
+  }
 }
 
 export function adamW(request: AdamWRequest): Promise<AdamWResult> {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { Readable } from 'node:stream';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -40,11 +41,8 @@ afterEach(() => {
 });
 
 async function backboneCid(): Promise<string> {
-  const names = ['config.json', 'model.safetensors'];
-  async function* files() {
-    for (const name of names) yield await Promise.resolve({ path: name, content: [readNano(name)] });
-  }
-  return (await memoryStore().addDirectory(files())).cid;
+  const entry = (path: string) => ({ path, content: Readable.from([readNano(path)]) });
+  return (await memoryStore().addDirectory(Readable.from([entry('config.json'), entry('model.safetensors')]))).cid;
 }
 async function cidOf(bytes: Uint8Array): Promise<string> {
   return (await addBytes(memoryStore(), bytes)).cid;
