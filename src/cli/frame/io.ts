@@ -27,7 +27,7 @@ export function processIo(): Io {
     stdinIsTty: process.stdin.isTTY,
     stdoutIsTty: process.stdout.isTTY,
     stderrIsTty: process.stderr.isTTY,
-    columns: process.stdout.isTTY ? process.stdout.columns : 100,
+    columns: process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : 100,
     env: process.env,
     cwd: process.cwd(),
     onSignal(handler) {

@@ -50,7 +50,8 @@ export async function startProgress(output: Output, what: string): Promise<Progr
   const { json, stream, quiet, person } = output.mode;
   let face: Face;
   let intervalMs = LINE_INTERVAL_MS;
-  if (person && !quiet) {
+  // A terminal of 0 columns, which does not know its width, would have ora clear lines for ever.
+  if (person && !quiet && process.stderr.columns !== 0) {
     const { default: ora } = await import('ora');
     // ora's own handling of stdin would swallow Ctrl-C, which is ours
     const spinner = ora({ text: what, stream: process.stderr, discardStdin: false }).start();

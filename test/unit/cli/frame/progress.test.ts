@@ -54,6 +54,20 @@ describe('progress', () => {
     ]);
   });
 
+  it('is lines on a terminal of 0 columns, on which a spinner would never end', async () => {
+    const { io, stderr } = fakeIo();
+    const before = Object.getOwnPropertyDescriptor(process.stderr, 'columns');
+    Object.defineProperty(process.stderr, 'columns', { value: 0, configurable: true });
+    try {
+      const progress = await startProgress(new Output(io, { ...MODE, person: true }), 'work');
+      progress.succeed('5 things');
+    } finally {
+      if (before === undefined) Reflect.deleteProperty(process.stderr, 'columns');
+      else Object.defineProperty(process.stderr, 'columns', before);
+    }
+    expect(stderr()).toMatch(/^work …\nwork: 5 things \(.* s\)\n$/);
+  });
+
   it('is a spinner for a person', async () => {
     const { io } = fakeIo();
     const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
