@@ -1,10 +1,9 @@
-import { equalBytes, toHex } from '../../../protocol/bytes.js';
+import { equalBytes } from '../../../protocol/bytes.js';
 import {
   Case,
   CaseLayer,
   CaseOrigin,
   CasePhase,
-  DutyKind,
   DutyStatus,
   SubjectKind,
   Verdict,
@@ -13,24 +12,15 @@ import {
   type DutyGroup,
 } from '../../../protocol/gen/remes/remes/v1/challenge.js';
 import { Part } from '../../../protocol/gen/remes/remes/v1/node.js';
-import { GradientStatus } from '../../../protocol/gen/remes/remes/v1/stored_gradient.js';
 import { WindowOutcome, type TrainingWindow } from '../../../protocol/gen/remes/remes/v1/training_window.js';
 import { drawSeed, sampleByStake } from '../../../protocol/sampling.js';
 import type { Context, QueryContext } from '../../module.js';
-import { bountyOf } from './bounty.js';
+import { DUTY_KINDS, type Closing, type Layer } from './closing.js';
 import type { Duties } from './duties.js';
 import { challengeError } from './errors.js';
 import type { Keepers } from './expected-keepers.js';
 import type { ChallengeState, Subject } from './state.js';
-import { bondWins, claimOf, decide, judgeReport } from './verdicts.js';
-
-/** What follows a closed case outside this module. */
-export interface CaseListener {
-  /** The parties' pay may flow again, or is lost. */
-  caseClosed(ctx: Context, parties: readonly string[]): void;
-  /** A miner's work was proved wrong. */
-  minerCondemned(ctx: Context, miner: string): void;
-}
+import { claimOf, decide, judgeReport, partiesOf } from './verdicts.js';
 
 /** What somebody puts down on a case; the case adds when and at which layer. */
 type Claim = Pick<Bond, 'address' | 'amount' | 'side' | 'claimedHash'>;
@@ -45,38 +35,21 @@ interface Opening extends Subject {
   readonly evidenceCid: string;
 }
 
-const DUTY_KINDS = {
-  [CaseLayer.TWO]: DutyKind.LAYER2,
-  [CaseLayer.THREE]: DutyKind.PANEL,
-  [CaseLayer.APPEAL]: DutyKind.APPEAL,
-} as const;
-
-type Layer = keyof typeof DUTY_KINDS;
-
 /**
  * Claims after which a case takes no further challenger. Every message about a case writes all of them: without a bound,
  * some hundred bonds of a shield would make an auditor's report or an escalation run out of gas.
  */
 const MAX_CHALLENGERS = 16;
 
-/** Whether a report belongs to a layer of this case that reached no judgement: a closed case's layer is the one that decided. */
-function isUnjudged(report: Duty, closed: Case): boolean {
-  return report.caseId === closed.id && report.kind > DUTY_KINDS[closed.layer as Layer];
-}
-
-/** Cases: opened, judged by one verifier, on escalation by a panel, on appeal by a larger one, closed with consequences. */
+/** Cases: opened, judged by one verifier, on escalation by a panel, on appeal by a larger one. What a closed one leaves behind is `closing.ts`. */
 export class Cases {
   constructor(
     private readonly state: ChallengeState,
     private readonly keepers: Keepers,
     private readonly duties: Duties,
-    private readonly listener: CaseListener,
-    readonly escrowAddress: string,
+    private readonly closing: Closing,
+    private readonly escrowAddress: string,
   ) {}
-
-  private parties(c: Case): string[] {
-    return [...new Set([c.opener, ...c.accused, ...c.bonds.map((b) => b.address)])].filter((a) => a !== '').sort();
-  }
 
   open(ctx: Context, opening: Opening): Case {
     const { height } = ctx.block;
@@ -97,7 +70,7 @@ export class Cases {
         openedHeight: height,
       }),
     );
-    for (const party of this.parties(opened)) this.keepers.nodes.freeze(ctx, party);
+    for (const party of partiesOf(opened)) this.keepers.nodes.freeze(ctx, party);
     this.state.caseDraws.push(ctx, height + 1n, opened.id);
     ctx.emit({
       type: 'case_opened',
@@ -120,7 +93,7 @@ export class Cases {
 
   /** `change.layer` is the layer that an escalation asks for. */
   private addBond(ctx: Context, c: Case, claim: Claim, change: Partial<Case>): void {
-    if (!this.parties(c).includes(claim.address)) this.keepers.nodes.freeze(ctx, claim.address);
+    if (!partiesOf(c).includes(claim.address)) this.keepers.nodes.freeze(ctx, claim.address);
     const bond: Bond = { ...claim, layer: change.layer ?? c.layer, height: ctx.block.height };
     this.state.saveCase(ctx, { ...c, ...change, bonds: [...c.bonds, bond] });
   }
@@ -150,7 +123,7 @@ export class Cases {
     if (existing.bonds.length >= MAX_CHALLENGERS) {
       throw challengeError('CASE_FULL', `expected fewer than ${MAX_CHALLENGERS} claims in case ${existing.id}, it has ${existing.bonds.length}`);
     }
-    if (this.parties(existing).includes(challenger)) throw challengeError('ALREADY_PARTY', `${challenger} is a party of case ${existing.id} already`);
+    if (partiesOf(existing).includes(challenger)) throw challengeError('ALREADY_PARTY', `${challenger} is a party of case ${existing.id} already`);
     this.takeBond(ctx, challenger, amount);
     return this.join(ctx, existing, claim);
   }
@@ -171,7 +144,7 @@ export class Cases {
 
   /** Nobody judges a subject twice, nor one he is party to. Too few verifiers: the largest odd number; none: no judgement. */
   private draw(ctx: Context, c: Case): void {
-    const excluded = new Set([...this.parties(c), ...this.state.subjectDuties(ctx, c).map((d) => d.verifier)]);
+    const excluded = new Set([...partiesOf(c), ...this.state.subjectDuties(ctx, c).map((d) => d.verifier)]);
     const candidates = this.keepers.nodes.eligible(ctx, Part.VERIFIER).filter((v) => !excluded.has(v.address));
     const { seats, blocks } = this.seatsAndBlocks(ctx, c.layer);
     const available = candidates.length - 1 + (candidates.length % 2);
@@ -223,7 +196,7 @@ export class Cases {
       attributes: { case_id: c.id.toString(), layer: CaseLayer[c.layer].toLowerCase(), verdict: Verdict[decision.verdict].toLowerCase() },
     });
     if (c.layer === CaseLayer.APPEAL) {
-      this.close(ctx, decided);
+      this.closing.close(ctx, decided);
       return;
     }
     this.state.saveCase(ctx, decided);
@@ -245,8 +218,8 @@ export class Cases {
    */
   private layerFailed(ctx: Context, c: Case): void {
     ctx.emit({ type: 'layer_failed', attributes: { case_id: c.id.toString(), layer: CaseLayer[c.layer].toLowerCase() } });
-    if (c.layer === CaseLayer.TWO) this.close(ctx, { ...c, verdict: Verdict.VOID });
-    else this.close(ctx, { ...c, layer: c.layer === CaseLayer.APPEAL ? CaseLayer.THREE : CaseLayer.TWO });
+    if (c.layer === CaseLayer.TWO) this.closing.close(ctx, { ...c, verdict: Verdict.VOID });
+    else this.closing.close(ctx, { ...c, layer: c.layer === CaseLayer.APPEAL ? CaseLayer.THREE : CaseLayer.TWO });
   }
 
   /** What the sender would win by a higher layer, if the verdict went against him. */
@@ -290,111 +263,8 @@ export class Cases {
   endBlock(ctx: Context): void {
     for (const id of this.state.caseDeadlines.drain(ctx, ctx.block.height)) {
       const c = this.state.case(ctx, id);
-      if (c?.phase === CasePhase.DECIDED && c.escalateUntil <= ctx.block.height) this.close(ctx, c);
+      if (c?.phase === CasePhase.DECIDED && c.escalateUntil <= ctx.block.height) this.closing.close(ctx, c);
     }
-  }
-
-  private close(ctx: Context, c: Case): void {
-    const closed: Case = { ...c, phase: CasePhase.CLOSED, closedHeight: ctx.block.height };
-    const isVoid = closed.verdict === Verdict.VOID;
-    this.state.closeCase(ctx, closed, !isVoid);
-    ctx.emit({ type: 'case_closed', attributes: { case_id: c.id.toString(), verdict: Verdict[closed.verdict].toLowerCase() } });
-    if (!isVoid) {
-      for (const report of this.state.subjectDuties(ctx, closed)) if (!isUnjudged(report, closed)) this.judge(ctx, report, closed);
-    }
-    this.settleBonds(ctx, closed);
-    // Of a window that is settled no further case can come; of any other it is the settlement that releases.
-    if (this.keepers.training.state.window(ctx, closed.windowId)?.settled === true) {
-      for (const duty of this.state.subjectDuties(ctx, closed)) this.keepers.nodes.release(ctx, Part.VERIFIER, duty.verifier);
-    }
-    this.applyVerdict(ctx, closed);
-    const parties = this.parties(closed);
-    for (const party of parties) this.keepers.nodes.unfreeze(ctx, party);
-    this.listener.caseClosed(ctx, parties);
-  }
-
-  /** Slashes a report that the final verdict shows to be false or lazy, once. */
-  judge(ctx: Context, report: Duty, final: Case): void {
-    if (report.status !== DutyStatus.REVEALED || report.punished) return;
-    const quality = judgeReport(report, final);
-    if (quality === 'right') return;
-    const params = this.state.params(ctx);
-    // Of unequal reveals nobody is the one accused: the first may be who was wrong, and whom the report was to help.
-    const accusesWrongly = quality === 'false' && final.verdict === Verdict.VALID && final.origin !== CaseOrigin.UNEQUAL_REVEALS;
-    this.state.saveDuty(ctx, { ...report, punished: true });
-    this.keepers.nodes.slash(ctx, {
-      part: Part.VERIFIER,
-      address: report.verifier,
-      bps: quality === 'lazy' ? params.lazySlashBps : params.falseVerdictSlashBps,
-      reason: quality === 'lazy' ? 'lazy_report' : 'false_report',
-      windowId: report.windowId,
-      caseId: final.id,
-      bountyTo: accusesWrongly ? final.accused[0] : undefined,
-      proven: true,
-    });
-  }
-
-  /** Winners, void cases and layers that failed give bonds back; a lost one is half burned, half the other party's, if there is one. */
-  private settleBonds(ctx: Context, c: Case): void {
-    for (const bond of c.bonds) {
-      const amount = BigInt(bond.amount);
-      if (amount === 0n) continue;
-      if (c.verdict === Verdict.VOID || bond.layer > c.layer || bondWins(bond, c)) {
-        this.keepers.bank.send(ctx, this.escrowAddress, bond.address, amount);
-        continue;
-      }
-      const accused = c.origin === CaseOrigin.UNEQUAL_REVEALS ? undefined : c.accused[0];
-      const other = bond.side === Verdict.INVALID ? accused : c.opener;
-      const compensation = other === undefined || other === '' || other === bond.address ? 0n : amount / 2n;
-      if (other !== undefined && compensation > 0n) this.keepers.bank.send(ctx, this.escrowAddress, other, compensation);
-      this.keepers.bank.burn(ctx, this.escrowAddress, amount - compensation);
-      ctx.emit({ type: 'bond_lost', attributes: { case_id: c.id.toString(), address: bond.address, amount: bond.amount } });
-    }
-  }
-
-  private bountyFor(ctx: QueryContext, c: Case): string | undefined {
-    return bountyOf(c, this.state.subjectDuties(ctx, c));
-  }
-
-  private applyVerdict(ctx: Context, c: Case): void {
-    if (c.origin === CaseOrigin.UNEQUAL_REVEALS) {
-      const truth = c.verdict === Verdict.VOID ? undefined : c.verdictHash;
-      if (truth !== undefined) {
-        this.keepers.aggregation.punishWrong(ctx, c.windowId, (hash) => !equalBytes(hash, truth), c.id, undefined);
-      }
-      this.keepers.aggregation.resolveDispute(ctx, c.windowId, truth);
-      return;
-    }
-    if (c.verdict !== Verdict.INVALID) return;
-    if (c.subjectKind === SubjectKind.GRADIENT) {
-      this.condemnGradient(ctx, c);
-      return;
-    }
-    const truth = c.verdictHash;
-    const isWrong = (hash: Uint8Array): boolean => (truth.length > 0 ? !equalBytes(hash, truth) : equalBytes(hash, c.disputedHash));
-    this.keepers.aggregation.punishWrong(ctx, c.windowId, isWrong, c.id, this.bountyFor(ctx, c));
-    this.keepers.aggregation.revert(ctx, c.windowId);
-  }
-
-  private condemnGradient(ctx: Context, c: Case): void {
-    const gradient = this.keepers.training.state.gradient(ctx, c.subjectId);
-    if (gradient === undefined || gradient.status === GradientStatus.SLASHED) return;
-    this.keepers.training.state.saveGradient(ctx, { ...gradient, status: GradientStatus.SLASHED });
-    this.keepers.nodes.slash(ctx, {
-      part: Part.MINER,
-      address: gradient.miner,
-      bps: this.state.params(ctx).wrongGradientSlashBps,
-      reason: 'wrong_gradient',
-      windowId: gradient.windowId,
-      caseId: c.id,
-      bountyTo: this.bountyFor(ctx, c),
-      proven: true,
-    });
-    ctx.emit({
-      type: 'gradient_condemned',
-      attributes: { gradient_id: gradient.id.toString(), miner: gradient.miner, right_hash: toHex(c.verdictHash) },
-    });
-    this.listener.minerCondemned(ctx, gradient.miner);
   }
 
   /**

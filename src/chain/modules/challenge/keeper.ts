@@ -13,6 +13,7 @@ import { WindowOutcome, type TrainingWindow } from '../../../protocol/gen/remes/
 import type { Context, QueryContext } from '../../module.js';
 import { Audits } from './audits.js';
 import { Cases } from './cases.js';
+import { Closing, type CaseListener } from './closing.js';
 import { Duties } from './duties.js';
 import { challengeError } from './errors.js';
 import type { Keepers } from './expected-keepers.js';
@@ -26,6 +27,7 @@ export class ChallengeKeeper {
   readonly duties: Duties;
   readonly cases: Cases;
   readonly #audits: Audits;
+  readonly #closing: Closing;
   #caseClosed: PartiesListener = () => undefined;
 
   constructor(
@@ -41,16 +43,12 @@ export class ChallengeKeeper {
       auditMissed: (ctx, group) => this.state.redraws.push(ctx, ctx.block.height + 1n, group.id),
     });
     this.#audits = new Audits(this.state, keepers.nodes, keepers.training, this.duties);
-    this.cases = new Cases(
-      this.state,
-      keepers,
-      this.duties,
-      {
-        caseClosed: (ctx, parties) => this.#caseClosed(ctx, parties),
-        minerCondemned: (ctx, miner) => this.#audits.auditAllOf(ctx, miner),
-      },
-      escrowAddress,
-    );
+    const listener: CaseListener = {
+      caseClosed: (ctx, parties) => this.#caseClosed(ctx, parties),
+      minerCondemned: (ctx, miner) => this.#audits.auditAllOf(ctx, miner),
+    };
+    this.#closing = new Closing(this.state, keepers, listener, escrowAddress);
+    this.cases = new Cases(this.state, keepers, this.duties, this.#closing, escrowAddress);
   }
 
   onCaseClosed(listener: PartiesListener): void {
@@ -156,7 +154,7 @@ export class ChallengeKeeper {
     const subject = this.subjectOf(ctx, duty);
     if (subject === undefined) {
       const final = this.state.finalCaseOn(ctx, duty);
-      if (final !== undefined) this.cases.judge(ctx, duty, final);
+      if (final !== undefined) this.#closing.judge(ctx, duty, final);
       return 0n;
     }
     if (equalBytes(duty.reportHash, subject.disputedHash)) return 0n;

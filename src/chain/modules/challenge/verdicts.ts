@@ -55,6 +55,11 @@ export function judgeReport(report: Duty, final: Case): ReportQuality {
   return 'right';
 }
 
+/** Everybody whom a case freezes, in ascending order: opener, accused, and who put something down. */
+export function partiesOf(c: Case): string[] {
+  return [...new Set([c.opener, ...c.accused, ...c.bonds.map((b) => b.address)])].filter((a) => a !== '').sort();
+}
+
 /** The stand of who found `hash` in a case that asks which of several is right. */
 export function claimOf(hash: Uint8Array, c: Case): Pick<Bond, 'side' | 'claimedHash'> {
   return { side: equalBytes(hash, c.disputedHash) ? Verdict.VALID : Verdict.INVALID, claimedHash: hash };
