@@ -1,9 +1,12 @@
 /** The commands of miners, proposers and verifiers on a live chain with a real model: from the first job to the books. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { aggregateNoun } from '../../src/cli/commands/aggregate/index.js';
+import { challengeNoun } from '../../src/cli/commands/challenge/index.js';
+import { mineNoun } from '../../src/cli/commands/mine/index.js';
 import { ChainClient, signerFromPrivateKey } from '../../src/client/index.js';
 import { cheatingProducer } from '../../src/cli/devnet/cheat.js';
 import { CasePhase, Verdict } from '../../src/protocol/gen/remes/remes/v1/challenge.js';
@@ -14,6 +17,7 @@ import { createMiner } from '../../src/roles/miner.js';
 import { runRoles } from '../../src/roles/runner.js';
 import { Work } from '../../src/roles/work.js';
 import { openLocalStore } from '../../src/storage/index.js';
+import { expectDeclaredKeys } from '../unit/cli/commands/golden.js';
 import { RolesNet, type Started } from './roles-harness.js';
 
 const VERIFIERS = [1, 2, 3, 4, 5].map((i) => `verifier-${i}`);
@@ -53,6 +57,7 @@ const gradientOf = (name: string) => until(`the gradient of ${name}`, async () =
 
 beforeAll(async () => {
   net = await RolesNet.start();
+  await until('the first block', () => (net.height > 0n ? true : undefined));
   client = await ChainClient.connect(net.url);
   roles.set('miner', net.cli('miner', ['mine', 'start']));
   roles.set('proposer', net.cli('proposer', ['aggregate', 'start']));
@@ -74,6 +79,7 @@ describe('a window played by commands', () => {
     const unconfirmed = await net.ran('outsider', ['challenge', 'open', `gradient/${wrong.id}`]);
     expect(unconfirmed).toMatchObject({ code: 3, json: { code: 'CONFIRMATION_NEEDED' } });
     const opened = await net.ran('outsider', ['challenge', 'open', `gradient/${wrong.id}`, '--yes']);
+    expectDeclaredKeys(challengeNoun, 'open', opened.json);
     expect(opened).toMatchObject({ code: 0, json: { code: 0, bond: '100000000', subject: 'gradient', caseId: '1' } });
 
     const nothing = await net.ran('outsider', ['challenge', 'open', `gradient/${honest.id}`, '--yes']);
@@ -81,6 +87,7 @@ describe('a window played by commands', () => {
     const equal = await net.ran('outsider', ['challenge', 'replay', honest.id.toString()]);
     expect(equal.stderr).toBe('');
     expect(equal).toMatchObject({ code: 0, json: { equal: true, difference: null, note: '' } });
+    expectDeclaredKeys(challengeNoun, 'replay', equal.json);
     const different = await net.ran('outsider', ['challenge', 'replay', wrong.id.toString()]);
     expect(different).toMatchObject({ code: 1, json: { equal: false, note: '', difference: { index: expect.any(Number) as number, tensor: expect.stringContaining('lora_A') as string } } });
 
@@ -92,6 +99,7 @@ describe('a window played by commands', () => {
     const stands = await net.ran('cheater', ['challenge', 'respond', '1', '--yes']);
     expect(stands).toMatchObject({ code: 1, json: { code: 'VERDICT_RIGHT' } });
     const escalated = await net.ran('cheater', ['challenge', 'respond', '1', '--yes', '--force']);
+    expectDeclaredKeys(challengeNoun, 'respond', escalated.json);
     expect(escalated).toMatchObject({ code: 0, json: { caseId: '1', layer: 'three', verdict: 'invalid' } });
     const closed = await until('the end of the case', async () => {
       const found = await client.queries.case(1n);
@@ -106,6 +114,7 @@ describe('a window played by commands', () => {
     await until('the settlement of window 1', async () => ((await client.queries.window(1n))?.settled === true ? true : undefined));
     const verified = await net.ran('outsider', ['aggregate', 'verify', '1']);
     expect(verified).toMatchObject({ code: 0, json: { windowId: '1', equal: true } });
+    expectDeclaredKeys(aggregateNoun, 'verify', verified.json);
     expect(verified.json['comparisons']).toHaveLength(6);
     const tooLate = await net.ran('outsider', ['challenge', 'open', 'aggregation/1', '--yes']);
     expect(tooLate).toMatchObject({ code: 1, json: { code: 'TOO_LATE' } });
@@ -145,11 +154,29 @@ describe('a window played by commands', () => {
     expect(await miner.ended).toBe(130);
     const last = miner.lines().at(-1);
     expect(last).toMatchObject({ type: 'result', part: 'miner', gradients: expect.any(Number) as number });
+    expectDeclaredKeys(mineNoun, 'start', last ?? {});
     expect(miner.lines().filter((l) => l['type'] === 'result')).toHaveLength(1);
     expect(existsSync(path.join(net.home, 'state', 'mine-miner.pid'))).toBe(false);
-    const again = await net.ran('miner', ['mine', 'once', '--timeout', '120']);
-    expect(again).toMatchObject({ code: 0, json: { type: 'result', windowId: expect.any(String) as string, tokens: 256 } });
-    expect(existsSync(path.join(net.home, 'state', 'mine-miner.pid'))).toBe(false);
+  });
+
+  it('does the work of one window and ends', { timeout: LIMIT_MS }, async () => {
+    for (const name of ['proposer', ...VERIFIERS]) roles.get(name)?.fake.signal('SIGINT');
+    await Promise.all([...roles.values()].map((r) => r.ended));
+    const [mined, aggregated, ...audited] = await Promise.all([
+      net.ran('miner', ['mine', 'once', '--timeout', '120']),
+      net.ran('proposer', ['aggregate', 'once', '--timeout', '120']),
+      ...VERIFIERS.map((name) => net.ran(name, ['challenge', 'once', '--timeout', '60'])),
+    ]);
+    expect(mined).toMatchObject({ code: 0, json: { type: 'result', windowId: expect.any(String) as string, tokens: 256 } });
+    expectDeclaredKeys(mineNoun, 'once', mined.json);
+    expect(aggregated).toMatchObject({ code: 0, json: { type: 'result', attested: true, revealed: true } });
+    expectDeclaredKeys(aggregateNoun, 'once', aggregated.json);
+    // One of them audits the aggregation; the others wait in vain.
+    const [auditor] = audited.filter(({ code }) => code === 0);
+    expect(auditor?.json).toMatchObject({ type: 'result', reports: [expect.objectContaining({ kind: 'audit' })] });
+    expectDeclaredKeys(challengeNoun, 'once', auditor?.json ?? {});
+    for (const { code, json } of audited) if (code !== 0) expect([code, json['code']]).toEqual([8, 'TIMED_OUT']);
+    expect(readdirSync(path.join(net.home, 'state')).filter((file) => file.endsWith('.pid'))).toEqual([]);
   });
 
   it('explains every account to the last uremes', { timeout: LIMIT_MS }, async () => {

@@ -29,7 +29,7 @@ function params(): Profile {
   const dev = profile('dev');
   return {
     ...dev,
-    training: { ...dev.training, collectingBlocks: 30n },
+    training: { ...dev.training, collectingBlocks: 45n },
     aggregation: { ...dev.aggregation, attestingBlocks: 12n, committingBlocks: 16n, revealingBlocks: 12n, proposersPerWindow: 1 },
     challenge: {
       ...dev.challenge,
