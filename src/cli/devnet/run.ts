@@ -29,6 +29,8 @@ export interface DevnetOptions {
   readonly settings: DevnetSettings;
   readonly port: number;
   readonly keep: boolean;
+  /** See `WorkersOptions`. */
+  readonly workerFile?: string;
 }
 
 async function readRun(home: DevnetHome): Promise<DevnetRun | undefined> {
@@ -75,7 +77,7 @@ export async function runDevnet(ctx: Context, options: DevnetOptions): Promise<D
   try {
     const run = await openRun(ctx, home, options);
     const keys = keysFromJson(await readFile(home.keysFile, 'utf8'));
-    return await new Devnet(ctx, home, run, keys).play(options.keep);
+    return await new Devnet(ctx, home, run, keys).play(options);
   } finally {
     await lock.release();
   }
@@ -98,7 +100,7 @@ class Devnet {
     this.#narrator = new Narrator(ctx.out, this.#names);
   }
 
-  async play(keep: boolean): Promise<DevnetOutcome> {
+  async play({ keep, workerFile }: Pick<DevnetOptions, 'keep' | 'workerFile'>): Promise<DevnetOutcome> {
     const { home, keys, run, ctx } = this;
     const node = await startChainNode({
       home,
@@ -116,6 +118,7 @@ class Devnet {
       lastWindow: BigInt(run.settings.rounds),
       onEvent: (role, event) => this.#narrator.role(role, event),
       onFailure: (error) => this.fail(error),
+      ...(workerFile === undefined ? {} : { workerFile }),
     });
     ctx.signal.addEventListener('abort', () => this.#wake(), { once: true });
     try {

@@ -8,6 +8,7 @@ import type { DevnetAccount, DevnetRole } from './keys.js';
 import type { DevnetHome } from './settings.js';
 import type { Cheat, WorkerAccount, WorkerMessage, WorkerStart } from './worker-protocol.js';
 
+/** What every role runs, in the built package. */
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 /** A process that dies this often without cause ends the run. */
@@ -21,6 +22,8 @@ export interface WorkersOptions {
   readonly onEvent: (role: string, event: RoleEvent) => void;
   /** A process could not be kept alive. */
   readonly onFailure: (error: R3mesError) => void;
+  /** JavaScript that a role's process runs, where it is not the one beside this file: sources cannot be forked. */
+  readonly workerFile?: string;
 }
 
 /** Odd cheaters submit noise, even ones copy. */
@@ -47,8 +50,8 @@ export class Workers {
   constructor(private readonly options: WorkersOptions) {}
 
   start(role: DevnetRole, restarts = 0): void {
-    const { home, nodeUrl, lastWindow, onEvent } = this.options;
-    const child = fork(WORKER, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const { home, nodeUrl, lastWindow, onEvent, workerFile = WORKER } = this.options;
+    const child = fork(workerFile, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#children.set(role.role, child);
     let cause: R3mesError | undefined;
     child.on('message', (message: WorkerMessage) => {

@@ -8,7 +8,7 @@ import { usageError } from '../../frame/errors.js';
 import { SEQUENCE_LENGTH } from '../../devnet/model.js';
 import { short } from '../../devnet/names.js';
 import type { DevnetOutcome } from '../../devnet/outcome.js';
-import { runDevnet } from '../../devnet/run.js';
+import { runDevnet, type DevnetOptions } from '../../devnet/run.js';
 
 export interface DevnetArgs {
   readonly rounds: number;
@@ -72,7 +72,7 @@ function mustHold(outcome: DevnetOutcome): void {
   }
 }
 
-export async function nodeDevnet(ctx: Context, args: DevnetArgs): Promise<CommandResult> {
+export async function nodeDevnet(ctx: Context, args: DevnetArgs, parts: Pick<DevnetOptions, 'workerFile'> = {}): Promise<CommandResult> {
   const { rounds, miners, cheaters, chunkTokens, data, seed, port, keep } = args;
   if (chunkTokens > SEQUENCE_LENGTH && chunkTokens % SEQUENCE_LENGTH !== 0) {
     throw usageError(`--chunk-tokens is ${chunkTokens}, expected at most ${SEQUENCE_LENGTH} or a multiple of it: that is the model's sequence length`);
@@ -91,6 +91,7 @@ export async function nodeDevnet(ctx: Context, args: DevnetArgs): Promise<Comman
     },
     port,
     keep,
+    ...parts,
   });
   mustHold(outcome);
   return { data: resultOf(outcome), text: summary(outcome) };
