@@ -1,15 +1,17 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { nodeDevnet, type DevnetArgs } from '../../../../src/cli/commands/node/devnet.js';
 import { nodeNoun } from '../../../../src/cli/commands/node/index.js';
 import type { Noun } from '../../../../src/cli/frame/command.js';
+import { run as runCommand } from '../../../../src/cli/main.js';
 import { readAdapter, readAdapterConfig, readConfig } from '../../../../src/train/index.js';
 import { NANO, ROOT } from '../../train/helpers.js';
-import { runCli, temporaryFolder, type Ran } from '../harness.js';
+import { fakeIo, runCli, temporaryFolder, type Ran } from '../harness.js';
 
 /** Roles are processes, and processes run JavaScript: the built one. Everything else here is the sources. */
 const WORKER = path.join(ROOT, 'dist', 'cli', 'devnet', 'worker.js');
@@ -20,6 +22,14 @@ const devnet = nodeNoun.commands.find((c) => c.name === 'devnet')!;
 const NOUNS: readonly Noun[] = [
   { ...nodeNoun, commands: [{ ...devnet, run: (ctx, values) => nodeDevnet(ctx, values as unknown as DevnetArgs, { workerFile: WORKER }) }] },
 ];
+
+async function until<T>(seen: () => T | undefined): Promise<T> {
+  for (;;) {
+    const value = seen();
+    if (value !== undefined) return value;
+    await setTimeout(50);
+  }
+}
 
 let home: string;
 const FLAGS = ['--rounds', '1', '--chunk-tokens', '256', '--miners', '2', '--cheaters', '1', '--seed', 'unit'];
@@ -75,12 +85,22 @@ describe.skipIf(!built)('a devnet in this process', () => {
     writeFileSync(inHome('devnet.json'), JSON.stringify(state));
   };
 
-  it('that was killed behind its last round goes on there, and proves the same numbers', async () => {
+  it('that was killed behind its last round goes on there, proves the same numbers, and stays up for clients if asked', async () => {
     edit((state) => (state['finished'] = false));
-    const again = await run(...FLAGS);
-    expect(again.stderr).toBe('');
-    expect(again.json).toEqual(ran.json);
-    expect(again.lines.filter((l) => l['type'] === 'gradient')).toEqual([]);
+    const fake = fakeIo();
+    const code = runCommand(['node', 'devnet', ...FLAGS, '--keep', '--home', home], fake.io, {}, NOUNS);
+    const url = await until(() => /staying up for clients at (http:\S+) /.exec(fake.stderr())?.[1]);
+    const status = (await (await fetch(`${url}/status`)).json()) as { result: { sync_info: { latest_block_height: string } } };
+    expect(Number(status.result.sync_info.latest_block_height)).toBeGreaterThanOrEqual(Number(ran.json['height']));
+    fake.signal('SIGINT');
+    expect(await code).toBe(130);
+    const { adapterCid, height, appHash, bytesMoved, heldOutLossBefore, heldOutLossAfter } = ran.json as Record<string, string> & Record<'heldOutLossBefore' | 'heldOutLossAfter', number>;
+    for (const part of [adapterCid, `height ${height},`, appHash!.slice(0, 14), `bytes moved    ${bytesMoved},`, `${heldOutLossBefore.toFixed(4)} → ${heldOutLossAfter.toFixed(4)} nats`]) expect(fake.stdout()).toContain(part);
+    await expect(fetch(`${url}/status`)).rejects.toThrow();
+    expect(fake.stderr()).toContain('going on with the unfinished run in ');
+    // Told before, and not once more.
+    expect(fake.stderr()).not.toContain(': gradient ');
+    expect(JSON.parse(readFileSync(inHome('devnet.json'), 'utf8'))).toMatchObject({ finished: true });
   });
 
   it('that is not finished is not given up for other settings unless that was said', async () => {
