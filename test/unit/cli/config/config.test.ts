@@ -38,7 +38,7 @@ describe('paths', () => {
 
   it('all move with --home', () => {
     const paths = resolvePaths('here', { HOME: '/h' }, '/w');
-    for (const place of Object.values(paths)) expect(place.startsWith('/w/here/')).toBe(true);
+    for (const place of Object.values(paths) as string[]) expect(place.startsWith('/w/here/')).toBe(true);
   });
 });
 

@@ -53,9 +53,9 @@ function nouns(act: Act, stream = false): readonly Noun[] {
 
 const seen: Act = (_ctx, args) => Promise.resolve({ data: args as Record<string, never>, text: 'done' });
 const fails =
-  (error: unknown): Act =>
+  (error: Error): Act =>
   () =>
-    Promise.reject(error as Error);
+    Promise.reject(error);
 
 describe('arguments and options', () => {
   it('gives handlers typed values with defaults', async () => {

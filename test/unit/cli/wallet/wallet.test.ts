@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import path from 'node:path';
 
 import { DirectSecp256k1HdWallet } from '@cosmjs/proto-signing';
@@ -172,7 +173,6 @@ describe('wallet commands', () => {
 
   it('create shows the words once to a person, who confirms three of them', async () => {
     const home = temporaryFolder();
-    let shown: string[] = [];
     const asked: string[] = [];
     const chunks: string[] = [];
     const prompter = scriptedPrompter([]);
@@ -197,7 +197,7 @@ describe('wallet commands', () => {
       },
     });
     expect(ran.code).toBe(0);
-    shown = [...ran.stderr.replaceAll(/\u001b\[[0-9;]*m/g, '').matchAll(/^ +\d+ [a-z ]+\d.*$/gm)].map(([line]) => line);
+    const shown = [...stripVTControlCharacters(ran.stderr).matchAll(/^ +\d+ [a-z ]+\d.*$/gm)].map(([line]) => line);
     expect(shown).toHaveLength(6);
     expect(new Set(chunks).size).toBe(3);
     expect(asked.slice(0, 2)).toEqual(['password for the new wallet', 'the same password again']);
