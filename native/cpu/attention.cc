@@ -14,28 +14,18 @@ namespace {
 constexpr int kQueryTile = 16;
 constexpr int kKeyTile = 64;
 
-/** Slices of the columns of rows [T][stride]: out[c] is padded(T) values hi, then padded(T) values lo. */
-std::int16_t* slice_columns(const Rows16& rows, int tokens, int columns, Arena& arena) {
-  constexpr int kBlock = 16;
-  const std::size_t stride = padded(tokens);
-  std::int16_t* out = arena.get<std::int16_t>(2 * stride * columns);
-  Arena::Mark mark(arena);
-  const Rows16 transposed = take_rows16(arena, columns, tokens);
-  std::memset(transposed.q, 0, transposed.stride * columns * sizeof(std::int16_t));
-  for (int t0 = 0; t0 < tokens; t0 += kBlock) {
-    const int end = std::min(tokens, t0 + kBlock);
-    for (int c = 0; c < columns; ++c) {
-      for (int t = t0; t < end; ++t) transposed.q[c * stride + t] = rows.row(t)[c];
-    }
-  }
-  slice_rows(transposed, columns, out);
-  return out;
+/** Rows of a head [T][stride] as right operand whose terms are the head's size. */
+Panels packed_rows(const Rows16& rows, int tokens, int head_size, Arena& arena) {
+  const Panels panels = take_panels(arena, head_size, tokens);
+  pack_rows(rows.q, rows.stride, tokens, head_size, panels);
+  return panels;
 }
 
-std::int16_t* sliced(const Rows16& rows, int count, Arena& arena) {
-  std::int16_t* out = arena.get<std::int16_t>(2 * rows.stride * count);
-  slice_rows(rows, count, out);
-  return out;
+/** The same as right operand whose terms are the tokens. */
+Panels packed_columns(const Rows16& rows, int tokens, int head_size, Arena& arena) {
+  const Panels panels = take_panels(arena, tokens, head_size);
+  pack_columns(rows.q, rows.stride, head_size, tokens, panels);
+  return panels;
 }
 
 double* powers(const Rows16& rows, int count, Arena& arena) {
@@ -52,8 +42,7 @@ float* folds(const Rows16& rows, int count, Arena& arena) {
 
 /** s_ij for the rows [i0, i0 + rows) and keys [j0, j0 + columns) of one head. */
 void scores(const KeyValue& kv, const Rows16& q, int i0, int rows, int j0, int columns, float scale, float* s, std::size_t lds) {
-  const std::size_t stride = padded(kv.head_size);
-  product_sliced(q.row(i0), q.stride, rows, kv.k_rows + 2 * stride * j0, stride, columns, padded(kv.head_size),
+  product(q.row(i0), q.stride, rows, kv.k_rows.panel(j0 / kLanes), kv.k_rows.terms, columns, kv.head_size,
                  [&](int i, int j, int n, const double* sum) {
                    const double pow = pow2d(q.e[i0 + i]);
                    const double* k_pow = kv.k_pow + j0 + j;
@@ -69,9 +58,8 @@ void scores(const KeyValue& kv, const Rows16& q, int i0, int rows, int j0, int c
 void probabilities(const KeyValue& kv, const QueryHead& head, int i0, int i1, int j0, int j1, float* p, float* ds,
                    std::size_t ld) {
   const int rows = i1 - i0, columns = std::min(j1, i1) - j0;
-  const std::size_t stride = padded(kv.head_size);
   scores(kv, head.q, i0, rows, j0, columns, head.scale, p, ld);
-  product_sliced(head.d_o.row(i0), head.d_o.stride, rows, kv.v_rows + 2 * stride * j0, stride, columns, padded(kv.head_size),
+  product(head.d_o.row(i0), head.d_o.stride, rows, kv.v_rows.panel(j0 / kLanes), kv.v_rows.terms, columns, kv.head_size,
                  [&](int i, int j, int n, const double* sum) {
                    const double pow = head.o_pow[i0 + i];
                    const double* v_pow = kv.v_pow + j0 + j;
@@ -107,7 +95,7 @@ void query_gradient(const KeyValue& kv, int i0, int i1, const float* ds, std::si
     b.e[i] = row16(folded, n, row, where, i0 + i);
     for (int j = padded(n); j < K; ++j) row[j] = 0;
   }
-  product_sliced(b.q, b.stride, rows, kv.k_columns, padded(kv.tokens), kv.head_size, K,
+  product(b.q, b.stride, rows, kv.k_columns, kv.head_size, i1,
                  [&](int i, int c0, int n, const double* sum) {
                    const double pow = pow2d(b.e[i]);
                    float* to = dq + (i0 + i) * ld + c0;
@@ -116,13 +104,13 @@ void query_gradient(const KeyValue& kv, int i0, int i1, const float* ds, std::si
 }
 
 /** One of dk, dv at the keys [j0, j0 + keys): x [T − from, ldx] are the columns of dS or p from row `from` on. */
-void key_gradient(const float* x, std::size_t ldx, const float* fold, const std::int16_t* columns, int tokens, int head_size, int from,
+void key_gradient(const float* x, std::size_t ldx, const float* fold, const Panels& columns, int tokens, int head_size, int from,
                   int j0, int keys, float* out, std::size_t ldout, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int rows = tokens - from;
   const Rows16 b = take_rows16(arena, keys, rows);
   row16_columns(x, ldx, rows, keys, fold + from, b, arena, where);
-  product_sliced(b.q, b.stride, keys, columns + from, padded(tokens), head_size, padded(rows),
+  product(b.q, b.stride, keys, columns.q + static_cast<std::size_t>(from) * kLanes, columns.terms, head_size, rows,
                  [&](int j, int c0, int n, const double* sum) {
                    const double pow = pow2d(b.e[j]);
                    float* to = out + (j0 + j) * ldout + c0;
@@ -144,7 +132,7 @@ KeyValue prepare(const Rows16& k, const Rows16& v, int tokens, int head_size, Ar
   KeyValue kv{};
   kv.tokens = tokens;
   kv.head_size = head_size;
-  kv.k_rows = sliced(k, tokens, arena);
+  kv.k_rows = packed_rows(k, tokens, head_size, arena);
   kv.k_pow = powers(k, tokens, arena);
   kv.v_pow = powers(v, tokens, arena);
   kv.k_fold = folds(k, tokens, arena);
@@ -157,14 +145,14 @@ KeyValue prepare(const Rows16& k, const Rows16& v, int tokens, int head_size, Ar
 
 KeyValue prepare_forward(const Rows16& k, const Rows16& v, int tokens, int head_size, Arena& arena) {
   KeyValue kv = prepare(k, v, tokens, head_size, arena);
-  kv.v_columns = slice_columns(v, tokens, head_size, arena);
+  kv.v_columns = packed_columns(v, tokens, head_size, arena);
   return kv;
 }
 
 KeyValue prepare_backward(const Rows16& k, const Rows16& v, int tokens, int head_size, Arena& arena) {
   KeyValue kv = prepare(k, v, tokens, head_size, arena);
-  kv.v_rows = sliced(v, tokens, arena);
-  kv.k_columns = slice_columns(k, tokens, head_size, arena);
+  kv.v_rows = packed_rows(v, tokens, head_size, arena);
+  kv.k_columns = packed_columns(k, tokens, head_size, arena);
   return kv;
 }
 
@@ -197,7 +185,7 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
       b.e[i] = row16(w, n, row, where, i0 + i);
       for (int j = padded(n); j < K; ++j) row[j] = 0;
     }
-    product_sliced(b.q, b.stride, rows, kv.v_columns, padded(kv.tokens), kv.head_size, K,
+    product(b.q, b.stride, rows, kv.v_columns, kv.head_size, keys,
                    [&](int i, int c0, int n, const double* sum) {
                      const double pow = pow2d(b.e[i]);
                      const float inverse = inverse_sum[i0 + i];
@@ -213,8 +201,8 @@ QueryHead prepare_query_head(const Rows16& q, const float* d_o, const float* o, 
   head.q = q;
   head.d_o = take_rows16(arena, tokens, head_size);
   row16_rows(d_o, ld, tokens, head_size, head.d_o, where);
-  head.q_columns = slice_columns(q, tokens, head_size, arena);
-  head.o_columns = slice_columns(head.d_o, tokens, head_size, arena);
+  head.q_columns = packed_columns(q, tokens, head_size, arena);
+  head.o_columns = packed_columns(head.d_o, tokens, head_size, arena);
   head.q_pow = powers(q, tokens, arena);
   head.o_pow = powers(head.d_o, tokens, arena);
   head.q_fold = folds(q, tokens, arena);

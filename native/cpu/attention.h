@@ -17,10 +17,10 @@ constexpr int kWholeSquare = 1024;
 struct KeyValue {
   int tokens;
   int head_size;
-  std::int16_t* k_rows;     // slices [T][2·padded(d)]
-  std::int16_t* v_rows;     // slices [T][2·padded(d)]; backward only
-  std::int16_t* k_columns;  // slices [d][2·padded(T)]; backward only
-  std::int16_t* v_columns;  // slices [d][2·padded(T)]; forward only
+  Panels k_rows;            // terms d, columns the tokens
+  Panels v_rows;            // the same; backward only
+  Panels k_columns;         // terms the tokens, columns d; backward only
+  Panels v_columns;         // the same; forward only
   double* k_pow;            // 2^e of every token
   double* v_pow;
   float* k_fold;            // the same as float
@@ -42,8 +42,8 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
 struct QueryHead {
   Rows16 q;
   Rows16 d_o;              // row16 of the gradient of o
-  std::int16_t* q_columns; // slices [d][2·padded(T)]
-  std::int16_t* o_columns; // slices of d_o [d][2·padded(T)]
+  Panels q_columns;        // terms the tokens, columns d
+  Panels o_columns;        // the same of d_o
   double* q_pow;
   double* o_pow;
   float* q_fold;

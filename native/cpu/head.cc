@@ -9,31 +9,18 @@
 
 namespace r3mes::cpu {
 
-namespace {
-
-/** Rows of the head that are sliced at a time. */
-constexpr int kPanel = 32;
-
-}  // namespace
-
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t stride = padded(head.hidden), vocab = head.vocab;
+  const std::size_t vocab = head.vocab;
   const Rows16 n16 = take_rows16(arena, rows, head.hidden);
   row16_rows(n, head.hidden, rows, head.hidden, n16, where);
-  std::int16_t* panel = arena.get<std::int16_t>(2 * stride * kPanel);
-  for (int v0 = 0; v0 < head.vocab; v0 += kPanel) {
-    const int count = std::min(kPanel, head.vocab - v0);
-    for (int v = 0; v < count; ++v) {
-      slice(head.rows.data() + (v0 + v) * stride, static_cast<int>(stride), panel + 2 * v * stride, panel + (2 * v + 1) * stride);
-    }
-    product_sliced(n16.q, n16.stride, rows, panel, stride, count, padded(head.hidden), [&](int i, int j, int n_, const double* sum) {
-      const double pow = pow2d(n16.e[i]);
-      const double* e_pow = head.pow.data() + v0 + j;
-      float* to = logits + i * vocab + v0 + j;
-      for (int v = 0; v < n_; ++v) to[v] = rn(sum[v], pow * e_pow[v]);
-    });
-  }
+  product(n16.q, n16.stride, rows, head.rows.data(), padded(head.hidden), head.vocab, head.hidden,
+          [&](int i, int v0, int n_, const double* sum) {
+            const double pow = pow2d(n16.e[i]);
+            const double* e_pow = head.pow.data() + v0;
+            float* to = logits + i * vocab + v0;
+            for (int v = 0; v < n_; ++v) to[v] = rn(sum[v], pow * e_pow[v]);
+          });
   for (int i = 0; i < rows; ++i) {
     // |logit| < 2^(30 + e + e) · hidden: only where that can reach 2^128 is there anything to look for.
     if (n16.e[i] + head.exponent_max <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
@@ -68,8 +55,8 @@ void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, s
 void head_backward(const HeadWeights& head, float* weights, const std::int32_t* labels, const float* inverse_sum, int rows,
                    float inverse_labels, float* dn, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t stride = padded(head.vocab), row_stride = padded(head.hidden);
   const int hidden = head.hidden;
+  const Panels embedding{nullptr, padded(hidden)};
   const Rows16 b = take_rows16(arena, rows, head.vocab);
   for (int i = 0; i < rows; ++i) {
     float* __restrict w = weights + static_cast<std::size_t>(i) * head.vocab;
@@ -77,22 +64,14 @@ void head_backward(const HeadWeights& head, float* weights, const std::int32_t* 
     for (int v = 0; v < head.vocab; ++v) w[v] *= fold[v];
     b.e[i] = row16(w, head.vocab, b.q + i * b.stride, where, i);
   }
-  std::int16_t* panel = arena.get<std::int16_t>(2 * stride * kPanel);
-  for (int c0 = 0; c0 < hidden; c0 += kPanel) {
-    const int count = std::min(kPanel, hidden - c0);
-    for (int c = 0; c < count; ++c) {
-      slice(head.columns.data() + (c0 + c) * stride, static_cast<int>(stride), panel + 2 * c * stride, panel + (2 * c + 1) * stride);
-    }
-    product_sliced(b.q, b.stride, rows, panel, stride, count, padded(head.vocab), [&](int i, int j, int n, const double* sum) {
-      const double pow = pow2d(b.e[i]);
-      const std::int16_t* own = head.rows.data() + labels[i] * row_stride + c0 + j;
-      const float own_pow = head.fold[labels[i]];
-      float* to = dn + static_cast<std::size_t>(i) * hidden + c0 + j;
-      for (int c = 0; c < n; ++c) {
-        to[c] = (rn(sum[c], pow) * inverse_sum[i] - static_cast<float>(own[c]) * own_pow) * inverse_labels;
-      }
-    });
-  }
+  product(b.q, b.stride, rows, head.columns.data(), padded(head.vocab), hidden, head.vocab, [&](int i, int c0, int n, const double* sum) {
+    const double pow = pow2d(b.e[i]);
+    const float own_pow = head.fold[labels[i]];
+    float own[kLanes];
+    for (int c = 0; c < n; ++c) own[c] = static_cast<float>(head.rows[panel_index(embedding, c0 + c, labels[i])]);
+    float* to = dn + static_cast<std::size_t>(i) * hidden + c0;
+    for (int c = 0; c < n; ++c) to[c] = (rn(sum[c], pow) * inverse_sum[i] - own[c] * own_pow) * inverse_labels;
+  });
 }
 
 }  // namespace r3mes::cpu

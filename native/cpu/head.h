@@ -15,11 +15,11 @@ namespace r3mes::cpu {
 struct HeadWeights {
   int vocab = 0;
   int hidden = 0;
-  std::vector<std::int16_t> rows;     // [vocab][padded(hidden)]
+  std::vector<std::int16_t> rows;     // panels: terms hidden, columns the vocabulary
   std::vector<std::int32_t> e;        // [vocab]
   std::vector<double> pow;            // 2^e
   std::vector<float> fold;            // 2^e
-  std::vector<std::int16_t> columns;  // [hidden][padded(vocab)]
+  std::vector<std::int16_t> columns;  // panels: terms the vocabulary, columns hidden
   int exponent_max = 0;
 };
 
@@ -45,31 +45,38 @@ void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, s
 void head_backward(const HeadWeights& head, float* weights, const std::int32_t* labels, const float* inverse_sum, int rows,
                    float inverse_labels, float* dn, Arena& arena, const Where& where);
 
+/** Where term k of column c stands in panels. */
+inline std::size_t panel_index(const Panels& panels, int k, int c) {
+  return static_cast<std::size_t>(c / kLanes) * panels.terms * kLanes + (static_cast<std::size_t>(k / 2) * kLanes + c % kLanes) * 2 + k % 2;
+}
+
 template <class Row>
 HeadWeights make_head(int vocab, int hidden, const Where& where, Row row) {
   HeadWeights head;
   head.vocab = vocab;
   head.hidden = hidden;
-  const std::size_t stride = padded(hidden), column_stride = padded(vocab);
-  head.rows.resize(stride * vocab);
+  const std::size_t stride = padded(hidden);
+  const Panels rows{nullptr, padded(hidden)}, columns{nullptr, padded(vocab)};
+  head.rows.resize(panels_size(hidden, vocab));
+  head.columns.assign(panels_size(vocab, hidden), 0);
   head.e.resize(vocab);
   head.pow.resize(vocab);
   head.fold.resize(vocab);
-  head.columns.assign(column_stride * hidden, 0);
   std::vector<float> x(hidden);
-  for (int v = 0; v < vocab; ++v) {
-    row(v, x.data());
-    head.e[v] = row16(x.data(), hidden, head.rows.data() + v * stride, where, v);
-    head.pow[v] = pow2d(head.e[v]);
-    head.fold[v] = pow2f(head.e[v]);
-    head.exponent_max = v == 0 || head.e[v] > head.exponent_max ? head.e[v] : head.exponent_max;
-  }
-  constexpr int kBlock = 32;
-  for (int v0 = 0; v0 < vocab; v0 += kBlock) {
-    const int end = vocab - v0 < kBlock ? vocab : v0 + kBlock;
-    for (int c = 0; c < hidden; ++c) {
-      for (int v = v0; v < end; ++v) head.columns[c * column_stride + v] = head.rows[v * stride + c];
+  std::vector<std::int16_t> mantissas(stride * kLanes);
+  for (int v0 = 0; v0 < vocab; v0 += kLanes) {
+    const int n = std::min(kLanes, vocab - v0);
+    for (int i = 0; i < n; ++i) {
+      const int v = v0 + i;
+      row(v, x.data());
+      std::int16_t* q = mantissas.data() + i * stride;
+      head.e[v] = row16(x.data(), hidden, q, where, v);
+      head.pow[v] = pow2d(head.e[v]);
+      head.fold[v] = pow2f(head.e[v]);
+      head.exponent_max = v == 0 || head.e[v] > head.exponent_max ? head.e[v] : head.exponent_max;
+      for (int c = 0; c < hidden; ++c) head.columns[panel_index(columns, v, c)] = q[c];
     }
+    pack_rows(mantissas.data(), stride, n, hidden, Panels{head.rows.data() + static_cast<std::size_t>(v0) * rows.terms, rows.terms});
   }
   return head;
 }

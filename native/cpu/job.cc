@@ -564,17 +564,17 @@ void Job::parameter_gradients(int layer, int task, float* gradients, Arena& aren
       const int at = layer * R3MES_LINEARS + work.linear;
       if (!work.of_a) {
         const int out = linear_out(shape_, work.linear);
-        lora_gradient_b(outputs[work.linear]->at(row * out), out, a.u[work.linear].at(row * rank), tokens, rank, lora_[at].scaling,
-                        work.first, work.count, gradients + layout_.b[at], arena, place);
+        Arena::Mark mark(arena);
+        const BlockColumns dy = block_columns(outputs[work.linear]->at(row * out), out, tokens, work.first, work.count, arena, place);
+        lora_gradient_b(dy, a.u[work.linear].at(row * rank), tokens, rank, lora_[at].scaling, gradients + layout_.b[at], arena, place);
         continue;
       }
       Arena::Mark mark(arena);
       const int in = linear_in(shape_, work.linear);
-      const Rows16 columns = input_columns(inputs[work.linear]->at(row * in), in, tokens, work.first, work.count, arena, place);
+      const BlockColumns columns = block_columns(inputs[work.linear]->at(row * in), in, tokens, work.first, work.count, arena, place);
       for (int linear = work.linear; linear < R3MES_LINEARS && inputs[linear] == inputs[work.linear]; ++linear) {
         if (!targets(linear, linear)) continue;
-        lora_gradient_a(columns, g.du[linear].at(row * rank), tokens, rank, in, work.first, work.count,
-                        gradients + layout_.a[layer * R3MES_LINEARS + linear], arena, place);
+        lora_gradient_a(columns, g.du[linear].at(row * rank), tokens, rank, in, gradients + layout_.a[layer * R3MES_LINEARS + linear], arena, place);
       }
     }
   }

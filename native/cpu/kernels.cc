@@ -130,9 +130,9 @@ r3mes_status r3mes_dot16(float* y, const float* a, const float* b, int32_t m, in
     positive("k", k, (1 << 23) - 1);
     Arena arena;
     const Rows16 a16 = rows_of(a, m, k, "a", arena), b16 = rows_of(b, n, k, "b", arena);
-    std::int16_t* slices = arena.get<std::int16_t>(2 * b16.stride * n);
-    slice_rows(b16, n, slices);
-    product_sliced(a16.q, a16.stride, m, slices, b16.stride, n, padded(k), [&](int i, int j0, int count, const double* sum) {
+    const Panels panels = take_panels(arena, k, n);
+    pack_rows(b16.q, b16.stride, n, k, panels);
+    product(a16.q, a16.stride, m, panels, n, k, [&](int i, int j0, int count, const double* sum) {
       for (int j = 0; j < count; ++j) y[static_cast<std::size_t>(i) * n + j0 + j] = rn(sum[j], pow2d(a16.e[i] + b16.e[j0 + j]));
     });
     finite("y", y, m, n);
@@ -216,9 +216,10 @@ r3mes_status r3mes_linear_backward(float* dx, float* da, float* db, const r3mes_
     std::fill(db, db + static_cast<std::size_t>(rank) * out, 0.0f);
     for (std::size_t t = 0; t < static_cast<std::size_t>(rows); t += kCanonicalBlock) {
       const int tokens = std::min(kCanonicalBlock, static_cast<int>(rows - t));
-      lora_gradient_b(dy + t * out, out, u + t * rank, tokens, rank, linear->scaling, 0, out, db, arena, Where{"dy"});
-      const Rows16 columns = input_columns(x + t * in, in, tokens, 0, in, arena, Where{"x"});
-      lora_gradient_a(columns, du + t * rank, tokens, rank, in, 0, in, da, arena, Where{"du"});
+      const BlockColumns outputs = block_columns(dy + t * out, out, tokens, 0, out, arena, Where{"dy"});
+      lora_gradient_b(outputs, u + t * rank, tokens, rank, linear->scaling, db, arena, Where{"dy"});
+      const BlockColumns inputs = block_columns(x + t * in, in, tokens, 0, in, arena, Where{"x"});
+      lora_gradient_a(inputs, du + t * rank, tokens, rank, in, da, arena, Where{"du"});
     }
     finite("da", da, rank, in);
     finite("db", db, out, rank);

@@ -20,18 +20,23 @@ struct Linear {
   int out() const { return w.rows(); }
 };
 
-/** A [rank, in] and B [out, rank] as row16, by row and by column, ready for the products of both passes. */
+/** Mantissas in panels that outlive a call, and 2^e of every column. */
+struct PackedOperand {
+  std::vector<std::int16_t> q;
+  std::vector<double> pow;
+  int terms = 0;
+
+  Panels panels() const { return Panels{const_cast<std::int16_t*>(q.data()), terms}; }
+};
+
+/** A [rank, in] and B [out, rank] as row16, ready for the products of both passes. */
 struct LoraLinear {
   int rank = 0;
-  float scaling = 0.0f;                 // alpha ÷ rank
-  std::vector<std::int16_t> a_rows;     // slices of the rows of A: [rank][2 · padded(in)]
-  std::vector<double> a_rows_pow;       // 2^e of each row
-  std::vector<std::int16_t> a_columns;  // mantissas of the columns of A, the columns along a row: [rank][in]
-  std::vector<double> a_columns_pow;    // [in]
-  std::vector<std::int16_t> b_rows;     // mantissas of the rows of B, transposed: [rank][out]
-  std::vector<double> b_rows_pow;       // [out]
-  std::vector<std::int16_t> b_columns;  // slices of the columns of B: [rank][2 · padded(out)]
-  std::vector<double> b_columns_pow;    // [rank]
+  float scaling = 0.0f;      // alpha ÷ rank
+  PackedOperand a_rows;      // row16 of the rows of A: terms in, columns rank
+  PackedOperand a_columns;   // row16 of the columns of A: terms rank, columns in
+  PackedOperand b_rows;      // row16 of the rows of B: terms rank, columns out
+  PackedOperand b_columns;   // row16 of the columns of B: terms out, columns rank
 };
 
 /** Throws NOT_FINITE with `a_name` or `b_name`. */
@@ -62,15 +67,22 @@ void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearIn
 void linear_backward(const Linear& linear, const LoraLinear* lora, const float* dy, std::size_t lddy, int rows, float* dx,
                      std::size_t lddx, bool add, float* du, Arena& arena, const Where& where);
 
-/** Adds one canonical block of tokens to dB [out, rank], for the outputs [first, first + count). */
-void lora_gradient_b(const float* dy, std::size_t lddy, const float* u, int tokens, int rank, float scaling, int first, int count,
-                     float* db, Arena& arena, const Where& where);
+/** Columns [first, first + count) of a layer's input or output gradient for one canonical block of tokens, as right operand. */
+struct BlockColumns {
+  Panels panels;
+  std::int32_t* e;
+  int first;
+  int count;
+};
 
-/** Columns [first, first + count) of a layer's input for one canonical block of tokens. */
-Rows16 input_columns(const float* x, std::size_t ldx, int tokens, int first, int count, Arena& arena, const Where& where);
+BlockColumns block_columns(const float* x, std::size_t ldx, int tokens, int first, int count, Arena& arena, const Where& where);
+
+/** Adds one canonical block of tokens to dB [out, rank], for the outputs whose columns are given. */
+void lora_gradient_b(const BlockColumns& dy, const float* u, int tokens, int rank, float scaling, float* db, Arena& arena,
+                     const Where& where);
 
 /** Adds one canonical block of tokens to dA [rank, in], for the inputs whose columns are given. */
-void lora_gradient_a(const Rows16& columns, const float* du, int tokens, int rank, int in, int first, int count, float* da,
-                     Arena& arena, const Where& where);
+void lora_gradient_a(const BlockColumns& x, const float* du, int tokens, int rank, int in, float* da, Arena& arena,
+                     const Where& where);
 
 }  // namespace r3mes::cpu

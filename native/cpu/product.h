@@ -1,5 +1,5 @@
-// Exact integer matrix products. Plain loops, written so that a compiler turns them into the widest integer
-// multiply-adds it may use; in which order the integers are added is of no importance.
+// Exact integer matrix products. In which order the integers are added is of no importance, so every instruction set has
+// inner loops of its own (micro.h) behind the same packed operand.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "arena.h"
+#include "micro.h"
 
 namespace r3mes::cpu {
 
@@ -17,103 +18,95 @@ inline int padded(int n) { return (n + kPad - 1) / kPad * kPad; }
 /** Longest sum of int16 × int8 that int32 holds: 32,639 · 128 · 512 < 2^31. */
 constexpr int kSliceTerms = 512;
 
-/** c[m·cm + n·cn] = Σ_k a[m·lda + k] · b[n·ldb + k]; K a multiple of kPad. */
-template <int M, int N>
-inline void dot_tile(const std::int16_t* __restrict a, std::size_t lda, const std::int16_t* __restrict b, std::size_t ldb,
-                     int K, std::int32_t* __restrict c, std::size_t cm, std::size_t cn) {
-  std::int32_t sum[M][N] = {};
-  const int terms = K / kPad * kPad;
-  for (int k = 0; k < terms; ++k) {
-    for (int m = 0; m < M; ++m) {
-      for (int n = 0; n < N; ++n) {
-        sum[m][n] += static_cast<std::int32_t>(a[m * lda + k]) * static_cast<std::int32_t>(b[n * ldb + k]);
+/**
+ * The right operand of a product, mantissas [K, columns] in panels of kLanes columns: of each panel the terms two by two,
+ * [padded(K) / 2][kLanes][2]. Missing terms and columns are zeros.
+ */
+struct Panels {
+  std::int16_t* q;
+  int terms;  // padded(K)
+
+  std::int16_t* panel(int index) const { return q + static_cast<std::size_t>(index) * terms * kLanes; }
+};
+
+inline int panel_count(int columns) { return (columns + kLanes - 1) / kLanes; }
+inline std::size_t panels_size(int K, int columns) { return static_cast<std::size_t>(panel_count(columns)) * padded(K) * kLanes; }
+inline Panels take_panels(Arena& arena, int K, int columns) { return Panels{arena.get<std::int16_t>(panels_size(K, columns)), padded(K)}; }
+
+/** Packs rows of mantissas [columns][stride], each padded with zeros to padded(K): the terms lie along a row. */
+inline void pack_rows(const std::int16_t* rows, std::size_t stride, int columns, int K, Panels to) {
+  const int pairs = padded(K) / 2;
+  for (int j0 = 0; j0 < columns; j0 += kLanes) {
+    std::int16_t* panel = to.panel(j0 / kLanes);
+    const int n = std::min(kLanes, columns - j0);
+    for (int c = 0; c < kLanes; ++c) {
+      const std::int16_t* row = rows + (j0 + std::min(c, n - 1)) * stride;
+      for (int p = 0; p < pairs; ++p) {
+        std::int16_t* pair = panel + (p * kLanes + c) * 2;
+        pair[0] = c < n ? row[2 * p] : std::int16_t{0};
+        pair[1] = c < n ? row[2 * p + 1] : std::int16_t{0};
       }
     }
   }
-  for (int m = 0; m < M; ++m) {
-    for (int n = 0; n < N; ++n) c[m * cm + n * cn] = sum[m][n];
-  }
 }
 
-/** All pairs of `rows` rows of a and `columns` rows of b. */
-inline void dot_block(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* b, std::size_t ldb, int columns,
-                      int K, std::int32_t* c, std::size_t cm, std::size_t cn) {
-  int n = 0;
-  for (; n + 2 <= columns; n += 2) {
-    int m = 0;
-    for (; m + 4 <= rows; m += 4) dot_tile<4, 2>(a + m * lda, lda, b + n * ldb, ldb, K, c + m * cm + n * cn, cm, cn);
-    for (; m < rows; ++m) dot_tile<1, 2>(a + m * lda, lda, b + n * ldb, ldb, K, c + m * cm + n * cn, cm, cn);
-  }
-  if (n < columns) {
-    for (int m = 0; m < rows; ++m) dot_tile<1, 1>(a + m * lda, lda, b + n * ldb, ldb, K, c + m * cm + n * cn, cm, cn);
+/** Packs mantissas [K][stride]: the columns lie along a row. */
+inline void pack_columns(const std::int16_t* rows, std::size_t stride, int columns, int K, Panels to) {
+  const int pairs = padded(K) / 2;
+  for (int j0 = 0; j0 < columns; j0 += kLanes) {
+    std::int16_t* panel = to.panel(j0 / kLanes);
+    const int n = std::min(kLanes, columns - j0);
+    for (int p = 0; p < pairs; ++p) {
+      std::int16_t* pair = panel + p * kLanes * 2;
+      for (int half = 0; half < 2; ++half) {
+        const std::int16_t* row = rows + (2 * p + half) * stride + j0;
+        const int count = 2 * p + half < K ? n : 0;
+        for (int c = 0; c < count; ++c) pair[2 * c + half] = row[c];
+        for (int c = count; c < kLanes; ++c) pair[2 * c + half] = 0;
+      }
+    }
   }
 }
 
 /**
- * The exact sums Σ_k a_ik · b_jk of rows of int16 mantissas, handed to `store(i, j0, n, v)` as doubles v[0..n) for the
- * columns j0..j0+n of row i. b holds slices (`slice_rows`): row j is `stride` values hi, then `stride` values lo, of which
- * the first K are used; mantissa = 256·hi + lo. |Σ| < 2^30·K < 2^53 for K < 2^23, so double is exact.
+ * The exact sums Σ_k a_ik · b_kj of mantissas, k < padded(K), handed to `store(i, j0, n, v)` as doubles v[0..n) for the
+ * columns j0..j0+n of row i. a: [rows][lda], zeros from K on. |Σ| < 2^30·K < 2^53 for K < 2^23, so double is exact.
  */
 template <class Store>
-void product_sliced(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* b, std::size_t stride, int columns,
-                    int K, Store store) {
-  constexpr int kRows = 4, kColumns = 32;
-  std::int32_t part[kRows][2][kColumns];
-  double sum[kRows][kColumns];
-  const int width = std::clamp(kSliceTerms * 16 / K, 4, kColumns);
-  for (int j0 = 0; j0 < columns; j0 += width) {
-    const int n = std::min(width, columns - j0);
-    for (int i0 = 0; i0 < rows; i0 += kRows) {
-      const int m = std::min(kRows, rows - i0);
-      for (int k0 = 0; k0 < K; k0 += kSliceTerms) {
-        const int terms = std::min(kSliceTerms, K - k0);
-        for (int j = 0; j < n; ++j) {
-          dot_block(a + i0 * lda + k0, lda, m, b + (j0 + j) * 2 * stride + k0, stride, 2, terms, &part[0][0][j], 2 * kColumns,
-                    kColumns);
-        }
+void product(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* panels, int terms, int columns, int K, Store store) {
+  std::int32_t hi[kMicroRows][kLanes], lo[kMicroRows][kLanes];
+  double sum[kMicroRows][kLanes];
+  const int all = padded(K);
+  for (int j0 = 0; j0 < columns; j0 += kLanes) {
+    const std::int16_t* panel = panels + static_cast<std::size_t>(j0 / kLanes) * terms * kLanes;
+    const int n = std::min(kLanes, columns - j0);
+    for (int i0 = 0; i0 < rows; i0 += kMicroRows) {
+      const int m = std::min(kMicroRows, rows - i0);
+      for (int k0 = 0; k0 < all; k0 += kSliceTerms) {
+        const int part = std::min(kSliceTerms, all - k0);
+        panel_sums(a + i0 * lda + k0, lda, m, panel + static_cast<std::size_t>(k0) * kLanes, part / 2, hi, lo);
         for (int i = 0; i < m; ++i) {
-          const std::int32_t* hi = part[i][0];
-          const std::int32_t* lo = part[i][1];
           if (k0 == 0) {
-            for (int j = 0; j < n; ++j) sum[i][j] = static_cast<double>(hi[j]) * 256.0 + static_cast<double>(lo[j]);
+            for (int c = 0; c < kLanes; ++c) sum[i][c] = static_cast<double>(hi[i][c]) * 256.0 + static_cast<double>(lo[i][c]);
           } else {
-            for (int j = 0; j < n; ++j) sum[i][j] += static_cast<double>(hi[j]) * 256.0 + static_cast<double>(lo[j]);
+            for (int c = 0; c < kLanes; ++c) sum[i][c] += static_cast<double>(hi[i][c]) * 256.0 + static_cast<double>(lo[i][c]);
           }
         }
       }
-      for (int i = 0; i < m; ++i) store(i0 + i, j0, n, sum[i]);
+      for (int i = 0; i < m; ++i) {
+        if (n == kLanes) {
+          store(i0 + i, j0, kLanes, sum[i]);
+        } else {
+          store(i0 + i, j0, n, sum[i]);
+        }
+      }
     }
   }
 }
 
-/**
- * The same for short sums (a LoRA rank): b holds unsliced mantissas with the columns along a row, [K, ldb]. Sums in
- * double, where every product and sum is an exact integer below 2^53.
- */
 template <class Store>
-void product_short(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* b, std::size_t ldb, int columns, int K,
-                   Arena& arena, Store store) {
-  constexpr int kColumns = 16;
-  Arena::Mark mark(arena);
-  double* panel = arena.get<double>(static_cast<std::size_t>(K) * kColumns);
-  for (int j0 = 0; j0 < columns; j0 += kColumns) {
-    const int n = std::min(kColumns, columns - j0);
-    for (int k = 0; k < K; ++k) {
-      for (int j = 0; j < kColumns; ++j) panel[k * kColumns + j] = j < n ? b[k * ldb + j0 + j] : 0;
-    }
-    for (int i = 0; i < rows; ++i) {
-      double sum[kColumns] = {};
-      for (int k = 0; k < K; ++k) {
-        const double x = a[i * lda + k];
-        for (int j = 0; j < kColumns; ++j) sum[j] += x * panel[k * kColumns + j];
-      }
-      if (n == kColumns) {
-        store(i, j0, kColumns, sum);
-      } else {
-        store(i, j0, n, sum);
-      }
-    }
-  }
+void product(const std::int16_t* a, std::size_t lda, int rows, const Panels& b, int columns, int K, Store store) {
+  product(a, lda, rows, b.q, b.terms, columns, K, store);
 }
 
 /** Σ a_k · b_k of two rows of mantissas, K a multiple of kPad. */
@@ -131,15 +124,6 @@ inline std::int64_t dot_mantissas(const std::int16_t* __restrict a, const std::i
     sum += static_cast<std::int64_t>(high) * 256 + low;
   }
   return sum;
-}
-
-/** Slices n mantissas: q = 256·hi + lo, hi and lo within int8. */
-inline void slice(const std::int16_t* __restrict q, int n, std::int16_t* __restrict hi, std::int16_t* __restrict lo) {
-  for (int k = 0; k < n; ++k) {
-    const std::int16_t h = static_cast<std::int16_t>(static_cast<std::int16_t>(q[k] + 128) >> 8);
-    hi[k] = h;
-    lo[k] = static_cast<std::int16_t>(q[k] - h * 256);
-  }
 }
 
 }  // namespace r3mes::cpu

@@ -74,51 +74,80 @@ void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, co
   for (int i = 0; i < rows; ++i) out.e[i] = row16(x + i * ldx, n, out.row(i), where, i);
 }
 
+namespace {
+
+/** Columns whose exponents are found together. */
+constexpr int kStrip = 64;
+
+/** Exponents of the columns of x · fold, and 2^−e for each. n ≤ kStrip. */
+void column_exponents(const float* x, std::size_t ldx, int rows, int n, const float* fold, int first, std::int32_t* e, float* scale,
+                      const Where& where) {
+  std::int32_t largest[kStrip] = {};
+  for (int t = 0; t < rows; ++t) {
+    const float* row = x + t * ldx;
+    const float f = fold == nullptr ? 1.0f : fold[t];
+    for (int c = 0; c < n; ++c) largest[c] = std::max(largest[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
+  }
+  for (int c = 0; c < n; ++c) {
+    if (static_cast<std::uint32_t>(largest[c]) >= kInfinityBits) {
+      for (int t = 0; t < rows; ++t) {
+        const float value = x[t * ldx + c] * (fold == nullptr ? 1.0f : fold[t]);
+        if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(where, t, first + c, value);
+      }
+    }
+    e[c] = row16_exponent(static_cast<std::uint32_t>(largest[c]));
+    scale[c] = pow2f(-e[c]);
+  }
+}
+
+/** Mantissas of one row of the columns, or zeros beyond the last one. */
+void strip_mantissas(const float* x, std::size_t ldx, int t, int rows, int n, const float* fold, const float* scale, std::int16_t* q) {
+  if (t >= rows) {
+    std::memset(q, 0, kStrip * sizeof *q);
+    return;
+  }
+  const float f = fold == nullptr ? 1.0f : fold[t];
+  const float* row = x + t * ldx;
+  for (int c = 0; c < n; ++c) q[c] = static_cast<std::int16_t>(rne_int((row[c] * f) * scale[c]));
+}
+
+}  // namespace
+
 void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Rows16 out, Arena& arena,
                    const Where& where) {
-  constexpr int kStrip = 64;   // columns
   constexpr int kDepth = 16;   // rows that are transposed together
-  float factor[kDepth];
   float scale[kStrip];
-  std::int32_t largest[kStrip];
   Arena::Mark mark(arena);
   std::int16_t* tile = arena.get<std::int16_t>(kDepth * kStrip);
   for (int c0 = 0; c0 < columns; c0 += kStrip) {
     const int n = std::min(kStrip, columns - c0);
-    for (int c = 0; c < kStrip; ++c) largest[c] = 0;
-    for (int t = 0; t < rows; ++t) {
-      const float* row = x + t * ldx + c0;
-      const float f = fold == nullptr ? 1.0f : fold[t];
-      for (int c = 0; c < n; ++c) {
-        largest[c] = std::max(largest[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
-      }
-    }
-    for (int c = 0; c < n; ++c) {
-      if (static_cast<std::uint32_t>(largest[c]) >= kInfinityBits) {
-        for (int t = 0; t < rows; ++t) {
-          const float value = x[t * ldx + c0 + c] * (fold == nullptr ? 1.0f : fold[t]);
-          if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(where, t, c0 + c, value);
-        }
-      }
-      const int e = row16_exponent(static_cast<std::uint32_t>(largest[c]));
-      out.e[c0 + c] = e;
-      scale[c] = pow2f(-e);
-    }
+    column_exponents(x + c0, ldx, rows, n, fold, c0, out.e + c0, scale, where);
     for (int t0 = 0; t0 < padded(rows); t0 += kDepth) {
       const int depth = std::min(kDepth, padded(rows) - t0);
-      for (int d = 0; d < depth; ++d) {
-        std::int16_t* q = tile + d * kStrip;
-        if (t0 + d >= rows) {
-          std::memset(q, 0, kStrip * sizeof *q);
-          continue;
-        }
-        factor[d] = fold == nullptr ? 1.0f : fold[t0 + d];
-        const float* row = x + (t0 + d) * ldx + c0;
-        for (int c = 0; c < n; ++c) q[c] = static_cast<std::int16_t>(rne_int((row[c] * factor[d]) * scale[c]));
-      }
+      for (int d = 0; d < depth; ++d) strip_mantissas(x + c0, ldx, t0 + d, rows, n, fold, scale, tile + d * kStrip);
       for (int c = 0; c < n; ++c) {
         std::int16_t* column = out.row(c0 + c) + t0;
         for (int d = 0; d < depth; ++d) column[d] = tile[d * kStrip + c];
+      }
+    }
+  }
+}
+
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, const Where& where) {
+  float scale[kStrip];
+  std::int16_t pair[2][kStrip];
+  for (int c0 = 0; c0 < columns; c0 += kStrip) {
+    const int n = std::min(kStrip, columns - c0);
+    column_exponents(x + c0, ldx, rows, n, fold, c0, e + c0, scale, where);
+    for (int c = n; c < kStrip; ++c) pair[0][c] = pair[1][c] = 0;
+    for (int p = 0; p < out.terms / 2; ++p) {
+      for (int half = 0; half < 2; ++half) strip_mantissas(x + c0, ldx, 2 * p + half, rows, n, fold, scale, pair[half]);
+      for (int j = 0; j < n; j += kLanes) {
+        std::int16_t* to = out.panel((c0 + j) / kLanes) + p * kLanes * 2;
+        for (int c = 0; c < kLanes; ++c) {
+          to[2 * c] = pair[0][j + c];
+          to[2 * c + 1] = pair[1][j + c];
+        }
       }
     }
   }
@@ -130,11 +159,6 @@ float act8(const float* x, int n, std::uint32_t absmax, std::int16_t* q) {
   mantissas(x, n, s, q);
   for (int k = n; k < padded(n); ++k) q[k] = 0;
   return 1.0f / s;
-}
-
-void slice_rows(const Rows16& rows, int count, std::int16_t* out) {
-  const int n = static_cast<int>(rows.stride);
-  for (int i = 0; i < count; ++i) slice(rows.row(i), n, out + 2 * i * rows.stride, out + (2 * i + 1) * rows.stride);
 }
 
 void not_finite(const Where& where, std::int64_t row, std::int64_t column, float value) {

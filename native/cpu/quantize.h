@@ -45,10 +45,10 @@ void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, co
 void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Rows16 out, Arena& arena,
                    const Where& where);
 
+/** The same as the right operand of a product: mantissas in panels, the exponent of column c in e[c]. */
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, const Where& where);
+
 /** One row to act8 as int16, padded with zeros; returns dequantScale = 1 ÷ s. `absmax` are the row's bits, finite. */
 float act8(const float* x, int n, std::uint32_t absmax, std::int16_t* q);
-
-/** Rows of mantissas to slices: row i of `out` is `stride` values hi, then `stride` values lo. */
-void slice_rows(const Rows16& rows, int count, std::int16_t* out);
 
 }  // namespace r3mes::cpu

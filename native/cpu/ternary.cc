@@ -1,23 +1,10 @@
 #include "ternary.h"
 
-#include <array>
-#include <cstring>
-
 namespace r3mes::cpu {
 
 namespace {
 
-/** The four weights of every byte. */
-std::array<std::array<std::int16_t, 4>, 256> make_expansion() {
-  std::array<std::array<std::int16_t, 4>, 256> table{};
-  for (int byte = 0; byte < 256; ++byte) {
-    for (int i = 0; i < 4; ++i) table[byte][i] = static_cast<std::int16_t>(((byte >> (2 * i)) & 3) - 1);
-  }
-  return table;
-}
-
-const std::array<std::array<std::int16_t, 4>, 256> kExpansion = make_expansion();
-
+/** The code of weight 0, four times. */
 constexpr std::uint8_t kFourZeros = 0x55;
 
 }  // namespace
@@ -25,22 +12,26 @@ constexpr std::uint8_t kFourZeros = 0x55;
 TernaryMatrix::TernaryMatrix(int rows, int columns)
     : rows_(rows),
       columns_(columns),
-      row_bytes_(static_cast<std::size_t>(padded(columns)) / 4),
-      packed_(row_bytes_ * static_cast<std::size_t>(rows), kFourZeros) {}
+      quads_(padded(columns) / 4),
+      packed_(static_cast<std::size_t>((rows + kGroup - 1) / kGroup) * quads_ * kGroup, kFourZeros) {}
 
 void TernaryMatrix::expand(int first, int count, std::int16_t* out) const {
-  const std::uint8_t* byte = packed_.data() + static_cast<std::size_t>(first) * row_bytes_;
-  const std::size_t bytes = static_cast<std::size_t>(count) * row_bytes_;
-  for (std::size_t i = 0; i < bytes; ++i) std::memcpy(out + 4 * i, kExpansion[byte[i]].data(), 8);
+  const std::uint8_t* packed = group(first / kGroup);
+  const int K = 4 * quads_;
+  for (int r = 0; r < count; ++r) {
+    const int row = (first + r) % kGroup, shift = 2 * (row / 16);
+    const std::uint8_t* lane = packed + 4 * (row % 16);
+    std::int16_t* to = out + static_cast<std::size_t>(r) * K;
+    for (int q = 0; q < quads_; ++q) {
+      for (int s = 0; s < 4; ++s) to[4 * q + s] = static_cast<std::int16_t>(((lane[kGroup * q + s] >> shift) & 3) - 1);
+    }
+  }
 }
 
 TernaryMatrix TernaryMatrix::transposed() const {
   TernaryMatrix t(columns_, rows_);
   for (int row = 0; row < rows_; ++row) {
-    for (int column = 0; column < columns_; ++column) {
-      const int code = (packed_[row * row_bytes_ + column / 4] >> (2 * (column % 4))) & 3;
-      t.set(column, row, code - 1);
-    }
+    for (int column = 0; column < columns_; ++column) t.set(column, row, get(row, column));
   }
   return t;
 }

@@ -1,14 +1,23 @@
 // The face that src/native/binding.ts describes. Nothing else of Node is used anywhere in native/.
 #include "model.h"
 #include "optimizer.h"
+#include "r3mes/isa.h"
 #include "run.h"
 
 namespace {
+
+/** isaSupported(name) */
+Napi::Value isa_supported(const Napi::CallbackInfo& info) {
+  const bool known = info[0].IsString() && r3mes_isa_supported(info[0].As<Napi::String>().Utf8Value().c_str()) != 0;
+  return Napi::Boolean::New(info.Env(), known);
+}
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   using namespace r3mes::node;
   declare_model(env);
   exports.Set("arithmeticVersion", R3MES_ARITHMETIC_VERSION);
+  exports.Set("isa", r3mes_isa());
+  exports.Set("isaSupported", Napi::Function::New<isa_supported>(env));
   exports.Set("createModel", Napi::Function::New<create_model>(env));
   exports.Set("adapterLayout", Napi::Function::New<adapter_layout>(env));
   exports.Set("trainStep", Napi::Function::New<train_step>(env));

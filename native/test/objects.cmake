@@ -11,7 +11,7 @@ execute_process(COMMAND "${OBJDUMP}" -t "${LIBRARY}" OUTPUT_VARIABLE symbols RES
 if(NOT result EQUAL 0 OR NOT symbols_result EQUAL 0)
   message(FATAL_ERROR "objdump failed on ${LIBRARY}")
 endif()
-if(NOT code MATCHES "(mulps|mulss|fmul)")
+if(NOT code MATCHES "(v?mulp?s[sd]|v?mulps|fmul)")
   message(FATAL_ERROR "${LIBRARY} holds no float multiplication: this is not the code that was meant")
 endif()
 

@@ -10,6 +10,10 @@
 export const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 export type Target = (typeof TARGETS)[number];
 
+/** Instruction sets that the engine is built for, the best one first. */
+export const ISAS = ['avx512', 'avx2', 'scalar'] as const;
+export type Isa = (typeof ISAS)[number];
+
 export type NativeErrorCode =
   | 'BAD_SHAPE'
   | 'BAD_VALUE'
@@ -151,6 +155,10 @@ export interface AdapterLayoutEntry {
 export interface NativeBinding {
   /** Goes into every gradient hash; rises with any change of a bit. */
   readonly arithmeticVersion: number;
+  /** Instruction set that it was built for. */
+  readonly isa: Isa;
+  /** Whether this machine runs an addon built for `isa`. */
+  isaSupported(isa: string): boolean;
   createModel(shape: ModelShape, weights: ModelWeights): Promise<NativeModel>;
   /** Where each adapter tensor lies in the flat vector. */
   adapterLayout(model: NativeModel, lora: NativeLora): AdapterLayoutEntry[];

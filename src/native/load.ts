@@ -6,13 +6,13 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { R3mesError } from '../protocol/errors.js';
-import type { NativeBinding } from './binding.js';
-import { addonCandidates, PACKAGE_ROOT } from './location.js';
+import { ISAS, type Isa, type NativeBinding } from './binding.js';
+import { addonCandidates, addonFor, PACKAGE_ROOT } from './location.js';
 
 /** Rises with any change of a bit of the results; an addon of another one is refused. docs/arithmetic.md defines it. */
 export const ARITHMETIC_VERSION = 1;
 
-const FUNCTIONS = ['createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'] as const;
+const FUNCTIONS = ['isaSupported', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'] as const;
 
 export interface LoadedEngine {
   readonly file: string;
@@ -48,13 +48,30 @@ function load(file: string): LoadedEngine {
   return { file, binding: exported };
 }
 
+/** The best instruction set that was built and that this machine has, or the one that `R3MES_ISA` names. */
+function wantedIsa(scalar: NativeBinding, file: string, env: NodeJS.ProcessEnv = process.env): Isa {
+  const wasNamed = (env['R3MES_ENGINE'] ?? '') !== '';
+  const usable = ISAS.filter((isa) => isa === scalar.isa || (!wasNamed && scalar.isaSupported(isa) && existsSync(addonFor(isa, file))));
+  const forced = env['R3MES_ISA'];
+  if (forced === undefined || forced === '') return usable[0] ?? scalar.isa;
+  const found = usable.find((isa) => isa === forced);
+  if (found !== undefined) return found;
+  throw new R3mesError({
+    code: 'ENGINE_UNAVAILABLE',
+    message: `R3MES_ISA is ${JSON.stringify(forced.slice(0, 40))}, this machine and this build have ${usable.join(', ')}`,
+    hint: 'unset it: the best one is taken by itself, and every one gives the same bits',
+  });
+}
+
 /** @throws R3mesError ENGINE_UNAVAILABLE: none is built, it does not load, or it is of another version. */
 export function loadEngine(): LoadedEngine {
   if (loaded !== undefined) return loaded;
   const candidates = addonCandidates(packageVersion());
   const found = candidates.find((file) => existsSync(file));
   if (found === undefined) throw unavailable(`the engine is not built: none of ${candidates.join(', ')} is there`);
-  loaded = load(found);
+  const scalar = load(found);
+  const isa = wantedIsa(scalar.binding, found);
+  loaded = isa === scalar.binding.isa ? scalar : load(addonFor(isa, found));
   return loaded;
 }
 

@@ -23,7 +23,14 @@ export function addonIn(directory: string): string {
   return path.join(directory, 'Release', FILE);
 }
 
-/** Files that may hold the engine, best first: one that was named, a prebuilt one, builds on this machine. */
+/** The addon of another instruction set, beside the scalar one. */
+export function addonFor(isa: string, scalar: string): string {
+  return isa === 'scalar' ? scalar : path.join(path.dirname(scalar), `r3mes-${isa}.node`);
+}
+
+/**
+ * Files that may hold the engine, best first: one that was named, builds of this package, a prebuilt one. Those for better instruction
+ * sets lie beside each (`addonFor`), except beside one that was named. */
 export function addonCandidates(version: string, env: NodeJS.ProcessEnv = process.env): string[] {
   const named = env['R3MES_ENGINE'];
   if (named !== undefined && named !== '') return [path.resolve(named)];

@@ -43,7 +43,7 @@ describe('the engine', () => {
   it('is loaded once', async () => {
     const { engine, loadEngine, ARITHMETIC_VERSION } = await loader();
     const first = loadEngine();
-    expect(path.basename(first.file)).toBe('r3mes.node');
+    expect(path.basename(first.file)).toBe(first.binding.isa === 'scalar' ? 'r3mes.node' : `r3mes-${first.binding.isa}.node`);
     expect(first.binding.arithmeticVersion).toBe(ARITHMETIC_VERSION);
     expect(loadEngine()).toBe(first);
     expect(engine()).toBe(first.binding);
@@ -70,7 +70,7 @@ describe('the engine', () => {
     ['points to a folder', () => folder, /does not load: /],
     ['points to a library of something else', () => written('else.cjs', 'module.exports = { add: (a, b) => a + b }'), /else\.cjs is of another version of r3mes$/],
     ['points to one that exports nothing', () => written('none.cjs', 'module.exports = null'), /none\.cjs is of another version of r3mes$/],
-    ['points to one of another arithmetic', () => written('other.cjs', `module.exports = { arithmeticVersion: 2 }; for (const f of ${JSON.stringify(['createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'])}) module.exports[f] = () => 0;`), /other\.cjs has arithmetic version 2, expected 1$/],
+    ['points to one of another arithmetic', () => written('other.cjs', `module.exports = { arithmeticVersion: 2 }; for (const f of ${JSON.stringify(['isaSupported', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'])}) module.exports[f] = () => 0;`), /other\.cjs has arithmetic version 2, expected 1$/],
   ])('is refused where R3MES_ENGINE %s', async (_what, file, says) => {
     const error = await refusal(file());
     expect(error).toMatchObject({ name: 'R3mesError', code: 'ENGINE_UNAVAILABLE', hint: 'build it for this machine: r3mes engine build' });
@@ -86,6 +86,17 @@ describe('the engine', () => {
     expect(() => loadEngine()).toThrow(/not built/);
     copyFileSync(file, late);
     expect(loadEngine().file).toBe(late);
+  });
+
+  it('is the one that R3MES_ISA names, where this machine has it', async () => {
+    vi.stubEnv('R3MES_ISA', 'scalar');
+    expect((await loader()).loadEngine().binding.isa).toBe('scalar');
+    vi.resetModules();
+    vi.stubEnv('R3MES_ISA', 'avx1024');
+    const { loadEngine } = await loader();
+    expect(() => loadEngine()).toThrow(/^R3MES_ISA is "avx1024", this machine and this build have (avx512, )?(avx2, )?scalar$/);
+    vi.stubEnv('R3MES_ISA', '');
+    expect(['avx512', 'avx2', 'scalar']).toContain(loadEngine().binding.isa);
   });
 
   it('refuses before anything is computed', async () => {

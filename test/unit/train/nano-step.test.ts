@@ -9,8 +9,11 @@ import { Readable } from 'node:stream';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
+import { ISAS } from '../../../src/native/binding.js';
+import { loadEngine } from '../../../src/native/index.js';
+
 import { addBytes, memoryStore } from '../../../src/storage/index.js';
-import { aggregate, floatBits, initialAdapter, loadCheckpoint, runJob, TARGETS, writeAdapter, type Adapter, type Job, type Model, type OptimizerSettings } from '../../../src/train/index.js';
+import type { Adapter, Job, Model, OptimizerSettings } from '../../../src/train/index.js';
 import { encoded, readNano, ROOT } from './helpers.js';
 
 interface Vector {
@@ -28,14 +31,22 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 /** Token i of job j (both from 0), as the vector says it. */
 const token = (j: number, i: number): number => (7919 * i + i * i + 104_729 * (j + 1)) % 1024;
 
+type Train = typeof import('../../../src/train/index.js');
+
+let train: Train;
 let model: Model;
 let adapter: Adapter;
-beforeAll(async () => {
-  model = await loadCheckpoint({ config: readNano('config.json'), weights: readNano('model.safetensors') });
+
+/** The training layer over the engine of one instruction set: each is a library of its own, found when it is first needed. */
+async function prepare(isa: string): Promise<void> {
+  vi.resetModules();
+  vi.stubEnv('R3MES_ISA', isa);
+  train = await import('../../../src/train/index.js');
+  model = await train.loadCheckpoint({ config: readNano('config.json'), weights: readNano('model.safetensors') });
   const { seed, rank, alpha } = VECTOR.adapter;
-  adapter = initialAdapter(model.config, { rank, alpha, targets: [...TARGETS] }, encoded(seed));
-});
-afterAll(() => model.dispose());
+  adapter = train.initialAdapter(model.config, { rank, alpha, targets: [...train.TARGETS] }, encoded(seed));
+}
+
 afterEach(() => {
   vi.unstubAllEnvs();
 });
@@ -52,13 +63,13 @@ async function cidOf(bytes: Uint8Array): Promise<string> {
 async function computeStep(microBatch: number): Promise<unknown> {
   const { sequenceLength, chunkTokens, optimizer } = VECTOR;
   const backbone = await backboneCid();
-  const base = await cidOf(writeAdapter(adapter));
+  const base = await cidOf(train.writeAdapter(adapter));
   const gradients: Float32Array[] = [];
   const jobs: unknown[] = [];
   for (const [j, { id }] of VECTOR.jobs.entries()) {
     const chunks = [0, 1].map((c) => Int32Array.from({ length: chunkTokens }, (_, i) => token(j, c * chunkTokens + i)));
     const job: Job = { backboneCid: backbone, baseAdapterCid: base, jobId: new Uint8Array(Buffer.from(id, 'hex')), sequenceLength, chunkTokens, adapter, chunks };
-    const result = await runJob(model, job, { microBatch });
+    const result = await train.runJob(model, job, { microBatch });
     gradients.push(result.gradients);
     jobs.push({
       id,
@@ -69,7 +80,7 @@ async function computeStep(microBatch: number): Promise<unknown> {
       fileSha256: sha256(result.file),
     });
   }
-  const result = await aggregate({ adapter, step: 0n, settings: optimizer, gradients });
+  const result = await train.aggregate({ adapter, step: 0n, settings: optimizer, gradients });
   return {
     ...VECTOR,
     backbone: { cid: backbone, configSha256: sha256(readNano('config.json')), weightsSha256: sha256(readNano('model.safetensors')) },
@@ -80,14 +91,25 @@ async function computeStep(microBatch: number): Promise<unknown> {
       optimizerCid: await cidOf(result.optimizerFile),
       step: Number(result.step),
       aggregateHash: hex(result.aggregateHash),
-      normBits: result.norms.map((norm) => floatBits(norm).toString(16).padStart(8, '0')),
+      normBits: result.norms.map((norm) => train.floatBits(norm).toString(16).padStart(8, '0')),
       normsDigest: hex(result.normsDigest),
     },
   };
 }
 
-describe('a step on bitnet-nano has its golden hashes', () => {
-  it.each([1, 2, 7].flatMap((threads) => [1, 3, 8].map((microBatch) => [threads, microBatch] as const)))('on %d threads, %d sequences at once', async (threads, microBatch) => {
+const { isaSupported } = loadEngine().binding;
+
+describe.each(ISAS)('a step on bitnet-nano has its golden hashes with %s', (isa) => {
+  const isHere = isaSupported(isa);
+  if (!isHere) console.log(`skipped: this machine has no ${isa}`);
+  beforeAll(async () => {
+    if (isHere) await prepare(isa);
+  });
+  afterAll(() => {
+    if (isHere) model.dispose();
+  });
+
+  it.skipIf(!isHere).each([1, 2, 7].flatMap((threads) => [1, 3, 8].map((microBatch) => [threads, microBatch] as const)))('on %d threads, %d sequences at once', async (threads, microBatch) => {
     vi.stubEnv('R3MES_THREADS', String(threads));
     expect(await computeStep(microBatch)).toEqual(VECTOR);
   });

@@ -26,6 +26,7 @@ const status = defineCommand({
   json: {
     available: 'whether an engine was found and loads',
     file: 'the addon, null if there is none',
+    isa: 'instruction set it was built for: avx512, avx2 or scalar (R3MES_ISA forces one); null if there is none',
     arithmeticVersion: 'version of the arithmetic it computes, null if there is none',
     expectedArithmeticVersion: 'version that this r3mes computes with',
     threads: 'compute threads that commands use',
