@@ -13,6 +13,7 @@ import { ISAS } from '../../../src/native/binding.js';
 import { loadEngine } from '../../../src/native/index.js';
 
 import { addBytes, memoryStore } from '../../../src/storage/index.js';
+import type * as Train from '../../../src/train/index.js';
 import type { Adapter, Job, Model, OptimizerSettings } from '../../../src/train/index.js';
 import { encoded, readNano, ROOT } from './helpers.js';
 
@@ -31,9 +32,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 /** Token i of job j (both from 0), as the vector says it. */
 const token = (j: number, i: number): number => (7919 * i + i * i + 104_729 * (j + 1)) % 1024;
 
-type Train = typeof import('../../../src/train/index.js');
-
-let train: Train;
+let train: typeof Train;
 let model: Model;
 let adapter: Adapter;
 
@@ -97,10 +96,10 @@ async function computeStep(microBatch: number): Promise<unknown> {
   };
 }
 
-const { isaSupported } = loadEngine().binding;
+const { binding } = loadEngine();
 
 describe.each(ISAS)('a step on bitnet-nano has its golden hashes with %s', (isa) => {
-  const isHere = isaSupported(isa);
+  const isHere = binding.isaSupported(isa);
   if (!isHere) console.log(`skipped: this machine has no ${isa}`);
   beforeAll(async () => {
     if (isHere) await prepare(isa);
