@@ -14,9 +14,12 @@ const CHAIN_LINES: Readonly<Record<string, (a: Attributes, names: Names) => stri
   case_opened: (a, names) => `case ${a['case_id']}: against ${a['subject']} ${a['subject_id']}${a['opener'] === '' ? '' : `, opened by ${names.of(a['opener'] ?? '')}`}`,
   case_decided: (a) => `case ${a['case_id']}: layer ${a['layer']} finds it ${a['verdict']}`,
   case_escalated: (a, names) => `case ${a['case_id']}: taken to layer ${a['layer']} by ${names.of(a['address'] ?? '')}`,
+  case_joined: (a, names) => `case ${a['case_id']}: joined by ${names.of(a['address'] ?? '')}`,
+  layer_failed: (a) => `case ${a['case_id']}: layer ${a['layer']} came to no verdict, the one before stands`,
   case_closed: (a) => `case ${a['case_id']}: closed, ${a['verdict']}`,
   slash: (a, names) => `slashed: ${names.of(a['address'] ?? '')} loses ${remes(a['amount'] ?? '0')} (${(a['reason'] ?? '').replaceAll('_', ' ')})`,
   window_closed: (a) => (a['outcome'] === 'accepted' ? '' : `window ${a['window_id']}: closed, ${(a['outcome'] ?? '').replaceAll('_', ' ')}`),
+  audit_not_drawn: (a) => `window ${a['window_id']}: nobody is left to audit ${a['subject']} ${a['subject_id']}`,
   window_reverted: (a) => `window ${a['window_id']}: reverted`,
   job_missed: (a, names) => `window ${a['window_id']}: ${names.of(a['miner'] ?? '')} missed its job`,
   window_settled: (a) => `window ${a['window_id']}: settled, budget ${remes(a['budget'] ?? '0')}`,
@@ -32,6 +35,7 @@ const ROLE_LINES: Readonly<Record<string, (e: RoleEvent, names: Names) => string
   escalation: (e, names) => `${names.of(String(e['address']))}: escalates case ${String(e['case'])}`,
   refused: (e, names) => `${names.of(String(e['address']))}: ${String(e['message'])} was refused: ${String(e['reason'])}`,
   problem: (e, names) => `${names.of(String(e['address']))}: ${String(e['reason'])}`,
+  late: (e, names) => `${names.of(String(e['miner']))}: window ${String(e['window'])} closed before the gradient was ready`,
   restarted: (e) => `role ${String(e['role'])} ended by ${String(e['because'])} and was started again`,
 };
 
