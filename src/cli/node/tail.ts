@@ -80,8 +80,11 @@ export async function* follow(file: string, fromBytes: number, signal: AbortSign
           rest = rest.subarray(end + 1);
         }
         if (block.length > 0) continue;
-        if (size < at || !(await isStill(file, ino))) {
-          // Rotated: the old file is read to its end, the new one begins at 0.
+        const isRotated = !(await isStill(file, ino));
+        // What was written between the look at the size and the rotation is still to be read.
+        if (isRotated && (await handle.stat()).size > at) continue;
+        if (size < at || isRotated) {
+          // The old file is read to its end, the new one begins at 0.
           await handle.close();
           handle = undefined;
           at = 0;

@@ -55,11 +55,17 @@ describe('shardTokens', () => {
   it('gives a known CID: the same tokens make the same manifest on every machine', async () => {
     const ids = Array.from({ length: 1000 }, (_, i) => (i * 31) % 1024);
     const { manifestCid, manifest } = await shardIds(memoryStore(), ids, { shardChunks: 16, license: 'CC0-1.0', description: 'counting' });
+    // CIDs of the shards by Python: base32 of 01 55 12 20 and the SHA-256 of the tokens as little-endian uint16.
+    const shards = [
+      { chunks: 16, cid: 'bafkreibiz4clsprmv6x5a5pvots54vda6b4il3zpef5tokjeswgmexbrza', first_chunk: 0, size_bytes: 512 },
+      { chunks: 16, cid: 'bafkreic6miqlenqq4jvdjdit5elw5c2i6loz4jtgiwdiqnrnau7dpt5k7a', first_chunk: 16, size_bytes: 512 },
+      { chunks: 16, cid: 'bafkreif3fl2qfoetthtny5pscfef64yd6fkuwtotlp2urtu7wror4rgxz4', first_chunk: 32, size_bytes: 512 },
+      { chunks: 14, cid: 'bafkreiff2xgkh7sbtxpwkjljkizmtrscnp3hpkj4f4twlpu6vbvttgtbni', first_chunk: 48, size_bytes: 448 },
+    ];
     expect(Buffer.from(encodeManifest(manifest)).toString()).toBe(
-      '{"chunk_tokens":16,"description":"counting","eos_token_id":1,"format":"r3mes-dataset","held_out_chunks":3,"license":"CC0-1.0","name":"test",' +
-        '"shards":[{"chunks":16,"cid":"bafkreif6aj2ygcxw6kt6hnnk5umtsfmmibpldcquhtmwhqlrqbsgq7wfmu","first_chunk":0,"size_bytes":512}],"source_rows":1}',
+      `{"chunk_tokens":16,"description":"counting","eos_token_id":1,"format":"r3mes-dataset","held_out_chunks":3,"license":"CC0-1.0","name":"test","shards":${JSON.stringify(shards)},"source_rows":1,"source_sha256":"${'0'.repeat(64)}","source_tokens":1000,"token_format":"u16le","tokenizer_cid":"${manifest.tokenizer_cid}","training_chunks":59,"version":1,"vocab_size":1024}`,
     );
-    expect(manifestCid).toBe('');
+    expect(manifestCid).toBe('bafkreice4ztlzrvffzfvxuuinyreyvi27s4oovm6wlyqlfufrzea2btuki');
   });
 
   it('refuses too little text, and stores no manifest for it', async () => {
