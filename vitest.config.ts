@@ -13,6 +13,7 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       exclude: ['src/protocol/gen/**'],
       reporter: ['text-summary', 'json-summary'],
+      thresholds: { lines: 85, statements: 85 },
     },
   },
 });

@@ -1,4 +1,5 @@
-// One call of training, evaluation or logits: buffers, and the order in which the kernels run.
+// One call of training, evaluation or logits: buffers, and the order in which the kernels run. job.cc has the calls and the
+// order, forward.cc and backward.cc what one tile does.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,14 @@ namespace r3mes::cpu {
 
 /** Tokens of a sequence whose gradients are summed as integers; block results are added as floats in a fixed order. */
 constexpr int kCanonicalBlock = 256;
+
+/** Queries or keys of one attention task where a sequence is too long for one; a multiple of the key tile. */
+constexpr int kStripe = 512;
+inline int stripes(int tokens) { return tokens <= kWholeSquare ? 1 : (tokens + kStripe - 1) / kStripe; }
+
+inline void add_rows(const float* a, const float* b, std::size_t n, float* sum) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
+}
 
 /** An array that is not initialised. */
 template <class T>
