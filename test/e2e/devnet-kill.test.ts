@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { resultOf, startDevnet, withHome, type DevnetExit, type Line } from './devnet-harness.js';
 
 const KILLS = 10;
-const ROUNDS = 6;
+/** More than can be played between that many kills. */
+const ROUNDS = 10;
 const ARGS = ['--rounds', String(ROUNDS), '--miners', '3', '--cheaters', '1', '--chunk-tokens', '256'];
 
 /** Counts jobs in what all runs saw included in blocks; a submission that was refused in a block is a failure of its own. */
@@ -22,7 +23,7 @@ test(`kill -9 at ${KILLS} random moments loses no round, repeats no submission a
       const devnet = startDevnet(home, ARGS);
       if (kills < KILLS) {
         // From set-up to the middle of a block: anything may be half done.
-        const delayMs = 300 + Math.floor(Math.random() * 5_000);
+        const delayMs = 300 + Math.floor(Math.random() * 4_000);
         delaysMs.push(delayMs);
         await Promise.race([sleep(delayMs), devnet.exit]);
         devnet.kill();
