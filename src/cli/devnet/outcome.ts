@@ -9,11 +9,12 @@ import { loraSettings } from '../../roles/assets.js';
 import { openLocalStore, readBytes } from '../../storage/index.js';
 import { loadCheckpoint, readAdapter, writeAdapter, writeAdapterConfig } from '../../train/index.js';
 import { isMissing, writeFileAtomic } from '../files/atomic.js';
+import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
 import { checkBooks, replayMoney } from './books.js';
 import type { ChainNode } from './chain-node.js';
 import type { DevnetKeys } from './keys.js';
 import { devnetRoles } from './keys.js';
-import { heldOutLoss, MODEL_DIRECTORY } from './setup.js';
+import { heldOutLoss } from './setup.js';
 import type { DevnetHome, DevnetRun } from './settings.js';
 
 /** The numbers that a finished devnet proves. */
@@ -95,8 +96,8 @@ export async function measureOutcome(node: ChainNode, queries: ChainQueries, hom
   const adapterCid = last.accepted?.adapterCid ?? last.baseAdapterCid;
   const store = await openLocalStore(home.content);
   try {
-    const config = await readFile(path.join(MODEL_DIRECTORY, 'config.json'));
-    const weights = await readFile(path.join(MODEL_DIRECTORY, 'model.safetensors'));
+    const config = await readFile(path.join(DEFAULT_MODEL_DIRECTORY, 'config.json'));
+    const weights = await readFile(path.join(DEFAULT_MODEL_DIRECTORY, 'model.safetensors'));
     const model = await loadCheckpoint({ config, weights });
     const bytes = await readBytes(store, adapterCid, { maxBytes: MAX_ADAPTER_BYTES });
     const adapter = readAdapter(bytes, model.config, loraSettings(record));

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 
 import { buildAppState, type GenesisNode } from '../../chain/app/genesis-state.js';
 import { ValidatorKey } from '../../chain/solo/index.js';
@@ -12,13 +11,11 @@ import { vrfPublicKey } from '../../protocol/vrf.js';
 import { openLocalStore, type ContentStore } from '../../storage/index.js';
 import { evaluate } from '../../train/index.js';
 import { SECRET_FILE, writeFileAtomic } from '../files/atomic.js';
+import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
+import { SAMPLE_DATASET, SAMPLE_DATASET_NAME } from '../templates.js';
 import { keysToJson, makeKeys, type DevnetKeys } from './keys.js';
 import { prepareModel, type DevnetModel } from './model.js';
 import type { DevnetHome, DevnetRun, DevnetSettings } from './settings.js';
-
-const TEMPLATES = fileURLToPath(new URL('../../../templates/', import.meta.url));
-export const MODEL_DIRECTORY = `${TEMPLATES}models/bitnet-nano`;
-const SAMPLE_DATASET = `${TEMPLATES}datasets/r3mes-handbook.jsonl`;
 
 const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
 /** For fees and bonds, besides the stake. */
@@ -41,12 +38,12 @@ function needEnoughText(dataset: BuiltDataset, settings: DevnetSettings): void {
 }
 
 async function loadDataset(store: ContentStore, settings: DevnetSettings, signal: AbortSignal): Promise<BuiltDataset> {
-  const model = await loadModelTokenizer(MODEL_DIRECTORY);
+  const model = await loadModelTokenizer(DEFAULT_MODEL_DIRECTORY);
   const dataset = await buildDataset({
     input: settings.data ?? SAMPLE_DATASET,
     model,
     store,
-    name: settings.data === undefined ? 'r3mes-handbook' : 'devnet',
+    name: settings.data === undefined ? SAMPLE_DATASET_NAME : 'devnet',
     chunkTokens: settings.chunkTokens,
     signal,
   });
@@ -123,7 +120,7 @@ export async function setUp(home: DevnetHome, settings: DevnetSettings, port: nu
     step(settings.data === undefined ? 'tokenising the sample dataset' : `tokenising ${settings.data}`);
     const dataset = await loadDataset(store, settings, signal);
     step('reading the backbone');
-    const model = await prepareModel(store, MODEL_DIRECTORY, dataset.manifest.tokenizer_cid, settings.chunkTokens, settings.seed ?? '');
+    const model = await prepareModel(store, DEFAULT_MODEL_DIRECTORY, dataset.manifest.tokenizer_cid, settings.chunkTokens, settings.seed ?? '');
     step(`measuring the loss on ${dataset.manifest.held_out_chunks} held-out chunks`);
     const before = await heldOutLoss(store, dataset, model, signal);
     model.model.dispose();

@@ -68,6 +68,7 @@ describe('pid files', () => {
     expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 
+  if (process.platform !== 'linux') console.log('skipped: only Linux tells of processes that ended and are kept by their parent');
   it.skipIf(process.platform !== 'linux')('of a process that has ended and is kept by its parent are free', async () => {
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once('data', resolve)));

@@ -28,6 +28,7 @@ async function holder(program: string, mode: 'background' | 'foreground') {
   return { home, pid, child };
 }
 
+if (process.platform === 'win32') console.log('skipped: Windows has no signals that a node could be ended by');
 describe.skipIf(process.platform === 'win32')('endNode', () => {
   it.each(['background', 'foreground'] as const)('waits for a node in the %s that ends by itself', async (mode) => {
     const { home, pid, child } = await holder('', mode);

@@ -42,6 +42,7 @@ describe('engine build', () => {
     vi.stubEnv('CXX', '');
   }
 
+  if (process.platform === 'win32') console.log('skipped: the compiler of Windows is not looked for on PATH');
   it.skipIf(process.platform === 'win32').each<[string, string[], RegExp, RegExp]>([
     ['cmake on Debian', ['apt-get', 'c++'], /cmake was not found/, /sudo apt-get install .*cmake/],
     ['a compiler on Debian', ['apt-get', 'cmake', 'make'], /compiler .*was not found/, /sudo apt-get install .*g\+\+/],
