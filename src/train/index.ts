@@ -10,6 +10,8 @@ export { REFERENCE_BOUNDS, runReferenceCase } from './reference-case.js';
 export type { ReferenceCaseFiles, ReferenceCaseResult } from './reference-case.js';
 export { readSafetensors, writeSafetensors } from './safetensors.js';
 export type { Dtype, Tensor, TensorInfo } from './safetensors.js';
+export { firstDifferentBits, GOLDEN_STEPS, goldenJob, goldenResults, tensorDigests } from './selftest.js';
+export type { GoldenResults, GoldenStep } from './selftest.js';
 export type {
   Adapter,
   AdapterLayout,
