@@ -9,18 +9,20 @@
 
 namespace r3mes::cpu {
 
-void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
-  Arena::Mark mark(arena);
+void head_columns(const HeadWeights& head, const Rows16& n16, int rows, int first, int end, float* logits) {
   const std::size_t vocab = head.vocab;
-  const Rows16 n16 = take_rows16(arena, rows, head.hidden);
-  row16_rows(n, head.hidden, rows, head.hidden, n16, where);
-  product(n16.q, n16.stride, rows, head.rows.data(), padded(head.hidden), head.vocab, head.hidden,
+  const int terms = padded(head.hidden);
+  product(n16.q, n16.stride, rows, head.rows.data() + static_cast<std::size_t>(first) * terms, terms, std::min(end, head.vocab) - first, head.hidden,
           [&](int i, int v0, int n_, const double* sum) {
             const double pow = pow2d(n16.e[i]);
-            const double* e_pow = head.pow.data() + v0;
-            float* to = logits + i * vocab + v0;
+            const double* e_pow = head.pow.data() + first + v0;
+            float* to = logits + i * vocab + first + v0;
             for (int v = 0; v < n_; ++v) to[v] = rn(sum[v], pow * e_pow[v]);
           });
+}
+
+void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where) {
+  const std::size_t vocab = head.vocab;
   for (int i = 0; i < rows; ++i) {
     // |logit| < 2^(30 + e + e) · hidden: only where that can reach 2^128 is there anything to look for.
     if (n16.e[i] + head.exponent_max <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
@@ -29,6 +31,14 @@ void head_logits(const HeadWeights& head, const float* n, int rows, float* logit
       if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(Where{"logits", -1, where.sequence, where.row}, i, v, value);
     }
   }
+}
+
+void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
+  Arena::Mark mark(arena);
+  const Rows16 n16 = take_rows16(arena, rows, head.hidden);
+  row16_rows(n, head.hidden, rows, head.hidden, n16, where);
+  head_columns(head, n16, rows, 0, head.vocab, logits);
+  require_finite_logits(head, n16, rows, logits, where);
 }
 
 void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, std::int64_t* losses, float* inverse_sum,

@@ -1,5 +1,6 @@
 #include "linear.h"
 
+#include <algorithm>
 #include <string>
 
 #include "bits.h"
@@ -45,40 +46,56 @@ LoraLinear prepare_lora(const float* a, const float* b, int rank, int in, int ou
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where) {
   const std::size_t stride = padded(in);
-  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Rows16{nullptr, stride, nullptr}};
-  input.row16 = take_rows16(arena, rows, in);
-  row16_rows(x, ldx, rows, in, input.row16, where);
-  for (int i = 0; i < rows; ++i) {
-    input.dequant_scale[i] = act8(x + i * ldx, in, absmax_bits(x + i * ldx, in), input.act8 + i * stride);
-  }
+  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), take_rows16(arena, rows, in)};
+  quantize_into(x, ldx, in, input, where);
   if (!with_row16) input.row16.q = nullptr;
   return input;
 }
 
-void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearInput& input, float* y, std::size_t ldy, float* u,
-                    Arena& arena, const Where& where) {
-  const int in = linear.in(), out = linear.out(), rows = input.rows;
-  product_ternary(input.act8, padded(in), rows, linear.w, Width::kInt8, arena, [&](int i, int o0, int n, const std::int32_t* sum) {
+void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where) {
+  const std::size_t stride = padded(in);
+  row16_rows(x, ldx, input.rows, in, input.row16, where);
+  for (int i = 0; i < input.rows; ++i) {
+    input.dequant_scale[i] = act8(x + i * ldx, in, absmax_bits(x + i * ldx, in), input.act8 + i * stride);
+  }
+}
+
+void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Rows16& u16, const Where& where) {
+  const int rank = lora.rank;
+  product(input.row16.q, input.row16.stride, input.rows, lora.a_rows.panels(), rank, in, [&](int i, int j0, int n, const double* sum) {
+    const double pow = pow2d(input.row16.e[i]);
+    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = rn(sum[j], pow * lora.a_rows.pow[j0 + j]);
+  });
+  row16_rows(u, rank, input.rows, rank, u16, where);
+}
+
+void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Rows16& u16, int first, int end, float* y,
+                    std::size_t ldy, Arena& arena) {
+  const int last = std::min(end, linear.out());
+  product_ternary(input.act8, padded(linear.in()), input.rows, linear.w, Width::kInt8, arena, [&](int i, int o0, int n, const std::int32_t* sum) {
     const float scale = input.dequant_scale[i] * linear.scale;
     float* to = y + i * ldy + o0;
     for (int o = 0; o < n; ++o) to[o] = static_cast<float>(sum[o]) * scale;
-  });
+  }, first, last);
   if (lora == nullptr) return;
-
-  const int rank = lora->rank;
-  product(input.row16.q, input.row16.stride, rows, lora->a_rows.panels(), rank, in, [&](int i, int j0, int n, const double* sum) {
-    const double pow = pow2d(input.row16.e[i]);
-    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = rn(sum[j], pow * lora->a_rows.pow[j0 + j]);
-  });
-  Arena::Mark mark(arena);
-  const Rows16 u16 = take_rows16(arena, rows, rank);
-  row16_rows(u, rank, rows, rank, u16, where);
-  product(u16.q, u16.stride, rows, lora->b_rows.panels(), out, rank, [&](int i, int o0, int n, const double* sum) {
+  const Panels b = lora->b_rows.panels();
+  product(u16.q, u16.stride, input.rows, b.panel(first / kLanes), b.terms, last - first, lora->rank, [&](int i, int o0, int n, const double* sum) {
     const double pow = pow2d(u16.e[i]);
-    const double* b_pow = lora->b_rows.pow.data() + o0;
-    float* to = y + i * ldy + o0;
+    const double* b_pow = lora->b_rows.pow.data() + first + o0;
+    float* to = y + i * ldy + first + o0;
     for (int o = 0; o < n; ++o) to[o] = to[o] + lora->scaling * rn(sum[o], pow * b_pow[o]);
   });
+}
+
+void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearInput& input, float* y, std::size_t ldy, float* u,
+                    Arena& arena, const Where& where) {
+  Arena::Mark mark(arena);
+  Rows16 u16{};
+  if (lora != nullptr) {
+    u16 = take_rows16(arena, input.rows, lora->rank);
+    lora_down(*lora, input, linear.in(), u, u16, where);
+  }
+  linear_columns(linear, lora, input, u16, 0, linear.out(), y, ldy, arena);
 }
 
 void linear_backward(const Linear& linear, const LoraLinear* lora, const float* dy, std::size_t lddy, int rows, float* dx,
