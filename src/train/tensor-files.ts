@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { InvalidInputError, R3mesError } from '../protocol/errors.js';
-import { readParts, readSmall, type ByteSource, type ModelFolder } from './byte-source.js';
+import { PART_BYTES, readParts, readSmall, type ByteSource, type ModelFolder } from './byte-source.js';
 import { describeIssue, shownName } from './describe.js';
 import { dataOffset, PREFIX_BYTES, readEntries, type Tensor, type TensorEntry, type TensorInfo } from './safetensors.js';
 
@@ -100,8 +100,15 @@ export class TensorFiles {
   /** A tensor as a whole. @throws R3mesError OUT_OF_MEMORY naming it; InvalidInputError where there is none. */
   async read(name: string): Promise<Tensor> {
     const { dtype, shape, source, begin, end } = this.place(name);
+    if (end - begin <= PART_BYTES) return { dtype, shape, bytes: await source.read(begin, end - begin) };
     try {
-      return { dtype, shape, bytes: await source.read(begin, end - begin) };
+      const bytes = new Uint8Array(end - begin);
+      let at = 0;
+      for await (const part of readParts(source, begin, end)) {
+        bytes.set(part, at);
+        at += part.length;
+      }
+      return { dtype, shape, bytes };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new R3mesError({ code: 'OUT_OF_MEMORY', message: `no memory for tensor ${name} of ${end - begin} bytes`, hint: 'close other programs, or take a machine with more memory', cause: error });
