@@ -5,9 +5,9 @@ import { R3mesError } from '../protocol/errors.js';
 import type { AdamWRequest, AdamWResult, LossResult, ModelShape, ModelWeights, NativeLora, NativeModel, SequencesRequest, TrainResult } from './binding.js';
 import { engine } from './load.js';
 
-export { TARGETS } from './binding.js';
-export type { AdamWSettings, FloatDtype, LayerWeights, LossResult, ModelShape, ModelWeights, NativeLora, NativeModel, RawMatrix, Target, TernaryMatrix, TrainResult } from './binding.js';
-export { ARITHMETIC_VERSION, loadEngine, packageVersion } from './load.js';
+export { ISAS, TARGETS } from './binding.js';
+export type { AdamWSettings, FloatDtype, Isa, LayerWeights, LossResult, ModelShape, ModelWeights, NativeLora, NativeModel, RawMatrix, Target, TernaryMatrix, TrainResult } from './binding.js';
+export { ARITHMETIC_VERSION, isaRefusal, loadEngine, packageVersion } from './load.js';
 export type { LoadedEngine } from './load.js';
 
 /** How a computation runs. None of it changes a bit of the result. */

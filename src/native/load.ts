@@ -63,12 +63,25 @@ function wantedIsa(scalar: NativeBinding, file: string, env: NodeJS.ProcessEnv =
   });
 }
 
-/** @throws R3mesError ENGINE_UNAVAILABLE: none is built, it does not load, or it is of another version. */
-export function loadEngine(): LoadedEngine {
-  if (loaded !== undefined) return loaded;
+/** Where the scalar engine lies. @throws R3mesError ENGINE_UNAVAILABLE: none is built. */
+function scalarFile(): string {
   const candidates = addonCandidates(packageVersion());
   const found = candidates.find((file) => existsSync(file));
   if (found === undefined) throw unavailable(`the engine is not built: none of ${candidates.join(', ')} is there`);
+  return found;
+}
+
+/** Why an instruction set cannot be used here; nothing where it can. @throws R3mesError ENGINE_UNAVAILABLE: no engine at all. */
+export function isaRefusal(isa: Isa): string | undefined {
+  const file = scalarFile();
+  if (isa !== 'scalar' && !load(file).binding.isaSupported(isa)) return 'this machine has not got it';
+  return existsSync(addonFor(isa, file)) ? undefined : 'not built';
+}
+
+/** @throws R3mesError ENGINE_UNAVAILABLE: none is built, it does not load, or it is of another version. */
+export function loadEngine(): LoadedEngine {
+  if (loaded !== undefined) return loaded;
+  const found = scalarFile();
   const scalar = load(found);
   const isa = wantedIsa(scalar.binding, found);
   loaded = isa === scalar.binding.isa ? scalar : load(addonFor(isa, found));

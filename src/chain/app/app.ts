@@ -2,6 +2,8 @@ import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
 import type * as abci from '../../protocol/gen/tendermint/abci/types.js';
 import {
   CheckTxType,
+  ResponseApplySnapshotChunk_Result as ChunkResult,
+  ResponseOfferSnapshot_Result as OfferResult,
   ResponseProcessProposal_ProposalStatus as ProposalStatus,
 } from '../../protocol/gen/tendermint/abci/types.js';
 import type { Timestamp } from '../../protocol/gen/google/protobuf/timestamp.js';
@@ -213,6 +215,22 @@ class ChainApp implements Application {
     return Promise.resolve(this.#router.answer(ctx, request));
   }
 
+  listSnapshots(): Promise<abci.ResponseListSnapshots> {
+    return Promise.resolve({ snapshots: [] });
+  }
+
+  loadSnapshotChunk(): Promise<abci.ResponseLoadSnapshotChunk> {
+    return Promise.resolve({ chunk: new Uint8Array() });
+  }
+
+  offerSnapshot(): Promise<abci.ResponseOfferSnapshot> {
+    return Promise.resolve({ result: OfferResult.REJECT });
+  }
+
+  applySnapshotChunk(): Promise<abci.ResponseApplySnapshotChunk> {
+    return Promise.resolve({ result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] });
+  }
+
   #deliver(block: BlockInfo, branch: Branch, tx: Uint8Array, info: ChainInfo): abci.ExecTxResult {
     if (this.#proposerTx?.matches(tx) === true) {
       const misplaced = sdkError('UNAUTHORIZED', "a transaction of the proposer's kind must be the block's first");
@@ -295,6 +313,13 @@ function chainInfoOf({ chainId, time, initialHeight, consensusParams }: abci.Req
     throw new InvalidInputError(
       `consensus_params.version.app: expected ${APP_VERSION}, got ${app}`,
       'the genesis file is for another version of r3mes',
+    );
+  }
+  const extensionsFrom = consensusParams?.abci?.voteExtensionsEnableHeight ?? 0n;
+  if (extensionsFrom !== 0n) {
+    throw new InvalidInputError(
+      `consensus_params.abci.vote_extensions_enable_height: expected 0, got ${extensionsFrom}`,
+      'this chain has no vote extensions: correct the genesis file',
     );
   }
   return {

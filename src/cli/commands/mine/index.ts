@@ -106,4 +106,22 @@ const bench = defineCommand({
   load: async () => (await import('./bench.js')).mineBench,
 });
 
-export const mineNoun: Noun = { name: 'mine', summary: 'train for pay: start, once, status, bench', commands: [start, once, status, bench] };
+const selftest = defineCommand({
+  name: 'selftest',
+  summary: 'check that every backend of this machine computes the right bits',
+  details:
+    'Runs golden steps on every instruction set that was built, each in a process of its own, with 1, 2 and 7 threads and several micro-batches, and compares them with the results that come with the package. Exit code 6 where one differs. No node is needed.',
+  args: {},
+  options: {},
+  examples: [['mine selftest', 'one line a backend: equal, or the first tensor and element that differ']],
+  json: {
+    equal: 'whether every backend that is here computes right',
+    arithmeticVersion: 'of the engine',
+    steps: 'names of the golden steps',
+    cuts: 'list of {threads, microBatch} that each step was computed with',
+    backends: 'list of {backend, verdict, hash, steps, difference, reason}: equal, differs (with the first difference), failed or absent (with the reason)',
+  },
+  load: async () => (await import('./selftest.js')).mineSelftest,
+});
+
+export const mineNoun: Noun = { name: 'mine', summary: 'train for pay: start, once, status, bench, selftest', commands: [start, once, status, bench, selftest] };

@@ -10,6 +10,8 @@ import {
   type RequestProcessProposal,
   type RequestQuery,
   type ResponseFinalizeBlock,
+  ResponseApplySnapshotChunk_Result as ChunkResult,
+  ResponseOfferSnapshot_Result as OfferResult,
   ResponseProcessProposal_ProposalStatus as Status,
 } from '../../../../src/protocol/gen/tendermint/abci/types.js';
 import { type GenesisDoc, parseGenesisDoc } from '../../../../src/protocol/genesis-doc.js';
@@ -117,6 +119,22 @@ export class FakeApp implements Application {
       this.#pending = undefined;
       return { retainHeight: 0n };
     });
+  }
+
+  listSnapshots() {
+    return this.#call('listSnapshots', () => ({ snapshots: [] }));
+  }
+
+  loadSnapshotChunk() {
+    return this.#call('loadSnapshotChunk', () => ({ chunk: new Uint8Array() }));
+  }
+
+  offerSnapshot() {
+    return this.#call('offerSnapshot', () => ({ result: OfferResult.REJECT }));
+  }
+
+  applySnapshotChunk() {
+    return this.#call('applySnapshotChunk', () => ({ result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] }));
   }
 
   query(request: RequestQuery) {
