@@ -11,8 +11,13 @@ namespace r3mes::cpu {
 
 namespace {
 
-constexpr int kQueryTile = 16;
-constexpr int kKeyTile = 64;
+/** Queries whose weights are made together: whole tiles of every instruction set, and a multiple of four terms. */
+constexpr int kQueryTile = 12;
+/** Keys whose weights are turned into one right operand; no query before the first of them has any. */
+constexpr int kKeyTile = 32;
+static_assert(kQueryTile % kMicroRows == 0 && kKeyTile % kStoreColumns == 0 && kKeyStripe % kKeyTile == 0);
+
+inline int key_tiles(int n) { return (n + kKeyTile - 1) / kKeyTile * kKeyTile; }
 
 /** Rows of a head [T][stride] as right operand whose terms are the head's size. */
 Panels packed_rows(const Rows16& rows, int tokens, int head_size, Arena& arena) {
@@ -28,10 +33,17 @@ Panels packed_columns(const Rows16& rows, int tokens, int head_size, Arena& aren
   return panels;
 }
 
-double* powers(const Rows16& rows, int count, Arena& arena) {
-  double* out = arena.get<double>(count);
-  for (int i = 0; i < count; ++i) out[i] = pow2d(rows.e[i]);
-  return out;
+/** The transpose as left operand: [d] rows along the tokens, of mantissas alone. */
+Left transposed(const Rows16& rows, int tokens, int head_size, Arena& arena) {
+  const Rows16 columns = take_rows16(arena, head_size, tokens);
+  const int all = padded(tokens);
+  for (int c = 0; c < head_size; ++c) {
+    std::int16_t* to = columns.row(c);
+    for (int t = 0; t < tokens; ++t) to[t] = rows.q[t * rows.stride + c];
+    for (int t = tokens; t < all; ++t) to[t] = 0;
+    columns.e[c] = 0;
+  }
+  return left_of(columns, head_size, tokens, arena);
 }
 
 float* folds(const Rows16& rows, int count, Arena& arena) {
@@ -40,37 +52,37 @@ float* folds(const Rows16& rows, int count, Arena& arena) {
   return out;
 }
 
-/** s_ij for the rows [i0, i0 + rows) and keys [j0, j0 + columns) of one head. */
-void scores(const KeyValue& kv, const Rows16& q, int i0, int rows, int j0, int columns, float scale, float* s, std::size_t lds) {
-  product(q.row(i0), q.stride, rows, kv.k_rows.panel(j0 / kLanes), kv.k_rows.terms, columns, kv.head_size,
-                 [&](int i, int j, int n, const double* sum) {
-                   const double pow = pow2d(q.e[i0 + i]);
-                   const double* k_pow = kv.k_pow + j0 + j;
-                   float* to = s + i * lds + j;
-                   for (int x = 0; x < n; ++x) to[x] = rn(sum[x], pow * k_pow[x]) * scale;
-                 });
+/** dot(a_i, b_j) for the rows [i0, i0 + rows) of `a` and the keys [j0, j0 + columns): j0 is a multiple of kKeyTile. */
+template <class Store>
+void key_products(const Left& a, int i0, int rows, const Panels& keys, const Scales& scales, int j0, int columns, int head_size, Store store) {
+  const Panels some{keys.panel(j0 / kLanes), keys.terms};
+  const Scales their{scales.e + j0, scales.pow + j0, scales.least, scales.most};
+  product(a, i0, rows, some, columns, head_size, their, store);
+}
+
+/** s_ij, written to s[i · lds + j]. */
+void scores(const KeyValue& kv, const Left& q, int i0, int rows, int j0, int columns, float scale, float* s, std::size_t lds) {
+  key_products(q, i0, rows, kv.k_rows, kv.k_scales, j0, columns, kv.head_size, [&](int i, int j, int n, const float* v) {
+    float* __restrict to = s + i * lds + j;
+    for (int x = 0; x < n; ++x) to[x] = v[x] * scale;
+  });
 }
 
 /**
- * p and dS of the rows [i0, i1) at the keys [j0, j1), written to p[(i − i0)·ld + (j − j0)]; zero where a key is later
- * than the query, up to the next multiple of kKeyTile.
+ * p and dS of the rows [i0, i1) at the keys [j0, j1), written to p[(i − i0)·ldp + (j − j0)] and ds with ldds; zeros where a
+ * key is later than the query, up to the end of its tile of keys.
  */
-void probabilities(const KeyValue& kv, const QueryHead& head, int i0, int i1, int j0, int j1, float* p, float* ds,
-                   std::size_t ld) {
+void probabilities(const KeyValue& kv, const QueryHead& head, int i0, int i1, int j0, int j1, float* p, std::size_t ldp, float* ds,
+                   std::size_t ldds) {
   const int rows = i1 - i0, columns = std::min(j1, i1) - j0;
-  scores(kv, head.q, i0, rows, j0, columns, head.scale, p, ld);
-  product(head.d_o.row(i0), head.d_o.stride, rows, kv.v_rows.panel(j0 / kLanes), kv.v_rows.terms, columns, kv.head_size,
-                 [&](int i, int j, int n, const double* sum) {
-                   const double pow = head.o_pow[i0 + i];
-                   const double* v_pow = kv.v_pow + j0 + j;
-                   float* to = ds + i * ld + j;
-                   for (int x = 0; x < n; ++x) to[x] = rn(sum[x], pow * v_pow[x]);
-                 });
-  const int zero_end = (std::min(j1, i1) - j0 + kKeyTile - 1) / kKeyTile * kKeyTile;
+  scores(kv, head.q, i0, rows, j0, columns, head.scale, p, ldp);
+  key_products(head.d_o, i0, rows, kv.v_rows, kv.v_scales, j0, columns, kv.head_size,
+               [&](int i, int j, int n, const float* v) { std::memcpy(ds + i * ldds + j, v, n * sizeof *v); });
+  const int zero_end = key_tiles(columns);
   for (int i = 0; i < rows; ++i) {
     const int n = std::clamp(i0 + i + 1 - j0, 0, columns);
-    float* __restrict pi = p + i * ld;
-    float* __restrict di = ds + i * ld;
+    float* __restrict pi = p + i * ldp;
+    float* __restrict di = ds + i * ldds;
     const float m = head.row_max[i0 + i], inverse = head.inverse_sum[i0 + i], D = head.D[i0 + i], scale = head.scale;
     for (int j = 0; j < n; ++j) {
       const float weight = exp_nonpositive(pi[j] - m) * inverse;
@@ -81,51 +93,63 @@ void probabilities(const KeyValue& kv, const QueryHead& head, int i0, int i1, in
   }
 }
 
+/** Rows of weights of one tile of queries as left operand. */
+struct Weights {
+  Left left;
+  float* folded;
+};
+
+Weights take_weights(int keys, Arena& arena) {
+  return Weights{take_left(take_rows16(arena, kQueryTile, keys), kQueryTile, arena), arena.get<float>(padded(keys))};
+}
+
 /** dq of the rows [i0, i1) from complete rows of dS. */
-void query_gradient(const KeyValue& kv, int i0, int i1, const float* ds, std::size_t ldds, float* dq, std::size_t ld, Arena& arena,
+void query_gradient(const KeyValue& kv, const Weights& b, int i0, int i1, const float* ds, std::size_t ldds, float* dq, std::size_t ld,
                     const Where& where) {
-  Arena::Mark mark(arena);
   const int rows = i1 - i0, K = padded(i1);
-  const Rows16 b = take_rows16(arena, rows, i1);
-  float* folded = arena.get<float>(i1);
   for (int i = 0; i < rows; ++i) {
     const int n = i0 + i + 1;
-    for (int j = 0; j < n; ++j) folded[j] = ds[i * ldds + j] * kv.k_fold[j];
-    std::int16_t* row = b.q + i * b.stride;
-    b.e[i] = row16(folded, n, row, where, i0 + i);
+    for (int j = 0; j < n; ++j) b.folded[j] = ds[i * ldds + j] * kv.k_fold[j];
+    std::int16_t* row = b.left.rows.row(i);
+    b.left.rows.e[i] = row16(b.folded, n, row, where, i0 + i);
     for (int j = padded(n); j < K; ++j) row[j] = 0;
+    slice_row(b.left, i, i1);
   }
-  product(b.q, b.stride, rows, kv.k_columns, kv.head_size, i1,
-                 [&](int i, int c0, int n, const double* sum) {
-                   const double pow = pow2d(b.e[i]);
-                   float* to = dq + (i0 + i) * ld + c0;
-                   for (int c = 0; c < n; ++c) to[c] = rn(sum[c], pow);
-                 });
+  product(b.left, 0, rows, kv.k_columns, kv.head_size, i1, Scales{},
+          [&](int i, int c0, int n, const float* v) { std::memcpy(dq + (i0 + i) * ld + c0, v, n * sizeof *v); });
 }
 
-/** One of dk, dv at the keys [j0, j0 + keys): x [T − from, ldx] are the columns of dS or p from row `from` on. */
-void key_gradient(const float* x, std::size_t ldx, const float* fold, const Panels& columns, int tokens, int head_size, int from,
-                  int j0, int keys, float* out, std::size_t ldout, bool add, Arena& arena, const Where& where) {
+/**
+ * One of dk, dv at the keys [j0, j1) of a stripe: x [T − first, ldx] are the columns of dS or p from row `first` and key
+ * `first` on. Their weights become the right operand, tile of keys by tile, so that nothing is transposed but the result.
+ */
+void key_gradient(const float* x, std::size_t ldx, const float* fold, const Left& columns, int tokens, int head_size, int first, int j0, int j1,
+                  float* out, std::size_t ldout, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const int rows = tokens - from;
-  const Rows16 b = take_rows16(arena, keys, rows);
-  row16_columns(x, ldx, rows, keys, fold + from, b, arena, where);
-  product(b.q, b.stride, keys, columns.q + static_cast<std::size_t>(from) * kLanes, columns.terms, head_size, rows,
-                 [&](int j, int c0, int n, const double* sum) {
-                   const double pow = pow2d(b.e[j]);
-                   float* to = out + (j0 + j) * ldout + c0;
-                   if (add) {
-                     for (int c = 0; c < n; ++c) to[c] += rn(sum[c], pow);
-                   } else {
-                     for (int c = 0; c < n; ++c) to[c] = rn(sum[c], pow);
-                   }
-                 });
+  float* result = arena.get<float>(static_cast<std::size_t>(head_size) * kKeyTile);
+  std::int32_t e[kKeyTile];
+  for (int j = j0; j < j1; j += kKeyTile) {
+    Arena::Mark inner(arena);
+    const int rows = tokens - j, keys = std::min(kKeyTile, j1 - j);
+    const Panels b = take_panels(arena, rows, keys);
+    row16_panels(x + static_cast<std::size_t>(j - first) * (ldx + 1), ldx, rows, keys, fold + j, b, e, where);
+    product(columns.from(j), 0, head_size, b, keys, rows, scales_of(b, e, keys, rows, arena),
+            [&](int c, int at, int n, const float* v) { std::memcpy(result + c * kKeyTile + at, v, n * sizeof *v); });
+    for (int i = 0; i < keys; ++i) {
+      float* __restrict to = out + (j + i) * ldout;
+      if (add) {
+        for (int c = 0; c < head_size; ++c) to[c] += result[c * kKeyTile + i];
+      } else {
+        for (int c = 0; c < head_size; ++c) to[c] = result[c * kKeyTile + i];
+      }
+    }
+  }
 }
 
-void key_gradients(const KeyValue& kv, const QueryHead& head, int from, int j0, int j1, const float* p, const float* ds,
-                   std::size_t ld, float* dk, float* dv, std::size_t ldkv, bool add, Arena& arena, const Where& where) {
-  key_gradient(ds, ld, head.q_fold, head.q_columns, kv.tokens, kv.head_size, from, j0, j1 - j0, dk, ldkv, add, arena, where);
-  key_gradient(p, ld, head.o_fold, head.o_columns, kv.tokens, kv.head_size, from, j0, j1 - j0, dv, ldkv, add, arena, where);
+void key_gradients(const KeyValue& kv, const QueryHead& head, int j0, int j1, const float* p, std::size_t ldp, const float* ds, std::size_t ldds,
+                   float* dk, float* dv, std::size_t ldkv, bool add, Arena& arena, const Where& where) {
+  key_gradient(ds, ldds, head.q_fold, head.q_columns, kv.tokens, kv.head_size, j0, j0, j1, dk, ldkv, add, arena, where);
+  key_gradient(p, ldp, head.o_fold, head.o_columns, kv.tokens, kv.head_size, j0, j0, j1, dv, ldkv, add, arena, where);
 }
 
 KeyValue prepare(const Rows16& k, const Rows16& v, int tokens, int head_size, Arena& arena) {
@@ -133,8 +157,7 @@ KeyValue prepare(const Rows16& k, const Rows16& v, int tokens, int head_size, Ar
   kv.tokens = tokens;
   kv.head_size = head_size;
   kv.k_rows = packed_rows(k, tokens, head_size, arena);
-  kv.k_pow = powers(k, tokens, arena);
-  kv.v_pow = powers(v, tokens, arena);
+  kv.k_scales = scales_of(k, tokens, head_size, arena);
   kv.k_fold = folds(k, tokens, arena);
   kv.v_fold = folds(v, tokens, arena);
   kv.k_exponent_max = *std::max_element(k.e, k.e + tokens);
@@ -152,6 +175,7 @@ KeyValue prepare_forward(const Rows16& k, const Rows16& v, int tokens, int head_
 KeyValue prepare_backward(const Rows16& k, const Rows16& v, int tokens, int head_size, Arena& arena) {
   KeyValue kv = prepare(k, v, tokens, head_size, arena);
   kv.v_rows = packed_rows(v, tokens, head_size, arena);
+  kv.v_scales = scales_of(v, tokens, head_size, arena);
   kv.k_columns = packed_columns(k, tokens, head_size, arena);
   return kv;
 }
@@ -161,10 +185,11 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
   Arena::Mark mark(arena);
   const std::size_t lds = padded(last);
   float* s = arena.get<float>(kQueryTile * lds);
-  const Rows16 b = take_rows16(arena, kQueryTile, last);
+  const Left queries = left_of(Rows16{q.q + first * q.stride, q.stride, q.e + first}, last - first, kv.head_size, arena);
+  const Weights b = take_weights(last, arena);
   for (int i0 = first; i0 < last; i0 += kQueryTile) {
     const int rows = std::min(kQueryTile, last - i0), keys = i0 + rows, K = padded(keys);
-    scores(kv, q, i0, rows, 0, keys, scale, s, lds);
+    scores(kv, queries, i0 - first, rows, 0, keys, scale, s, lds);
     for (int i = 0; i < rows; ++i) {
       const int n = i0 + i + 1;
       float* __restrict w = s + i * lds;
@@ -181,32 +206,30 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
       row_max[i0 + i] = m;
       inverse_sum[i0 + i] = 1.0f / rn(static_cast<double>(sum), 0x1p-30);
       for (int j = 0; j < n; ++j) w[j] *= kv.v_fold[j];
-      std::int16_t* row = b.q + i * b.stride;
-      b.e[i] = row16(w, n, row, where, i0 + i);
+      std::int16_t* row = b.left.rows.row(i);
+      b.left.rows.e[i] = row16(w, n, row, where, i0 + i);
       for (int j = padded(n); j < K; ++j) row[j] = 0;
+      slice_row(b.left, i, keys);
     }
-    product(b.q, b.stride, rows, kv.v_columns, kv.head_size, keys,
-                   [&](int i, int c0, int n, const double* sum) {
-                     const double pow = pow2d(b.e[i]);
-                     const float inverse = inverse_sum[i0 + i];
-                     float* to = o + (i0 + i) * ldo + c0;
-                     for (int c = 0; c < n; ++c) to[c] = rn(sum[c], pow) * inverse;
-                   });
+    product(b.left, 0, rows, kv.v_columns, kv.head_size, keys, Scales{}, [&](int i, int c0, int n, const float* v) {
+      const float inverse = inverse_sum[i0 + i];
+      float* to = o + (i0 + i) * ldo + c0;
+      for (int c = 0; c < n; ++c) to[c] = v[c] * inverse;
+    });
   }
 }
 
 QueryHead prepare_query_head(const Rows16& q, const float* d_o, const float* o, std::size_t ld, int tokens, int head_size,
                              const float* row_max, const float* inverse_sum, float scale, Arena& arena, const Where& where) {
   QueryHead head{};
-  head.q = q;
-  head.d_o = take_rows16(arena, tokens, head_size);
-  row16_rows(d_o, ld, tokens, head_size, head.d_o, where);
-  head.q_columns = packed_columns(q, tokens, head_size, arena);
-  head.o_columns = packed_columns(head.d_o, tokens, head_size, arena);
-  head.q_pow = powers(q, tokens, arena);
-  head.o_pow = powers(head.d_o, tokens, arena);
+  const Rows16 d_o16 = take_rows16(arena, tokens, head_size);
+  row16_rows(d_o, ld, tokens, head_size, d_o16, where);
+  head.q = left_of(q, tokens, head_size, arena);
+  head.d_o = left_of(d_o16, tokens, head_size, arena);
+  head.q_columns = transposed(q, tokens, head_size, arena);
+  head.o_columns = transposed(d_o16, tokens, head_size, arena);
   head.q_fold = folds(q, tokens, arena);
-  head.o_fold = folds(head.d_o, tokens, arena);
+  head.o_fold = folds(d_o16, tokens, arena);
   head.D = arena.get<float>(tokens);
   head.row_max = row_max;
   head.inverse_sum = inverse_sum;
@@ -215,8 +238,8 @@ QueryHead prepare_query_head(const Rows16& q, const float* d_o, const float* o, 
   std::int16_t* o16 = arena.get<std::int16_t>(padded(head_size));
   for (int i = 0; i < tokens; ++i) {
     const int e = row16(o + i * ld, head_size, o16, where, i);
-    const std::int64_t sum = dot_mantissas(head.d_o.row(i), o16, padded(head_size));
-    head.D[i] = rn(static_cast<double>(sum), pow2d(head.d_o.e[i] + e));
+    const std::int64_t sum = dot_mantissas(d_o16.row(i), o16, padded(head_size));
+    head.D[i] = rn(static_cast<double>(sum), pow2d(d_o16.e[i] + e));
   }
   return head;
 }
@@ -225,31 +248,34 @@ void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, st
                         std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int T = kv.tokens;
-  const std::size_t side = static_cast<std::size_t>((T + kKeyTile - 1) / kKeyTile) * kKeyTile;
-  float* p = arena.get<float>(side * T);
+  const std::size_t side = key_tiles(T), stripe = std::min(side, static_cast<std::size_t>(kKeyStripe));
   float* ds = arena.get<float>(side * T);
-  for (int i0 = 0; i0 < T; i0 += kQueryTile) {
-    const int i1 = std::min(T, i0 + kQueryTile);
-    probabilities(kv, head, i0, i1, 0, T, p + i0 * side, ds + i0 * side, side);
-    query_gradient(kv, i0, i1, ds + i0 * side, side, dq, ld, arena, where);
+  float* p = arena.get<float>(stripe * T);
+  for (int j0 = 0; j0 < T; j0 += kKeyStripe) {
+    const int j1 = std::min(T, j0 + kKeyStripe);
+    for (int i0 = j0; i0 < T; i0 += kQueryTile) {
+      const int i1 = std::min(T, i0 + kQueryTile);
+      probabilities(kv, head, i0, i1, j0, j1, p + static_cast<std::size_t>(i0 - j0) * stripe, stripe, ds + i0 * side + j0, side);
+    }
+    key_gradients(kv, head, j0, j1, p, stripe, ds + j0 * (side + 1), side, dk, dv, ldkv, add, arena, where);
   }
-  for (int j0 = 0; j0 < T; j0 += kKeyTile) {
-    const int j1 = std::min(T, j0 + kKeyTile);
-    const std::size_t at = j0 * side + j0;
-    key_gradients(kv, head, j0, j0, j1, p + at, ds + at, side, dk, dv, ldkv, add, arena, where);
+  const Weights b = take_weights(T, arena);
+  for (int i0 = 0; i0 < T; i0 += kQueryTile) {
+    query_gradient(kv, b, i0, std::min(T, i0 + kQueryTile), ds + i0 * side, side, dq, ld, where);
   }
 }
 
 void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int first, int last, float* dq, std::size_t ld,
                                 Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t side = static_cast<std::size_t>((last + kKeyTile - 1) / kKeyTile) * kKeyTile;
+  const std::size_t side = key_tiles(last);
   float* p = arena.get<float>(kQueryTile * side);
   float* ds = arena.get<float>(kQueryTile * side);
+  const Weights b = take_weights(last, arena);
   for (int i0 = first; i0 < last; i0 += kQueryTile) {
     const int i1 = std::min(last, i0 + kQueryTile);
-    probabilities(kv, head, i0, i1, 0, last, p, ds, side);
-    query_gradient(kv, i0, i1, ds, side, dq, ld, arena, where);
+    probabilities(kv, head, i0, i1, 0, last, p, side, ds, side);
+    query_gradient(kv, b, i0, i1, ds, side, dq, ld, where);
   }
 }
 
@@ -257,16 +283,17 @@ void attention_backward_keys(const KeyValue& kv, const QueryHead& head, int firs
                              std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int T = kv.tokens;
-  float* p = arena.get<float>(static_cast<std::size_t>(T - first) * kKeyTile);
-  float* ds = arena.get<float>(static_cast<std::size_t>(T - first) * kKeyTile);
-  for (int j0 = first; j0 < last; j0 += kKeyTile) {
-    const int j1 = std::min(last, j0 + kKeyTile);
+  const std::size_t stripe = key_tiles(std::min(last - first, kKeyStripe));
+  float* p = arena.get<float>((T - first) * stripe);
+  float* ds = arena.get<float>((T - first) * stripe);
+  for (int j0 = first; j0 < last; j0 += kKeyStripe) {
+    const int j1 = std::min(last, j0 + kKeyStripe);
     for (int i0 = j0; i0 < T; i0 += kQueryTile) {
       const int i1 = std::min(T, i0 + kQueryTile);
-      const std::size_t at = static_cast<std::size_t>(i0 - j0) * kKeyTile;
-      probabilities(kv, head, i0, i1, j0, j1, p + at, ds + at, kKeyTile);
+      const std::size_t at = static_cast<std::size_t>(i0 - j0) * stripe;
+      probabilities(kv, head, i0, i1, j0, j1, p + at, stripe, ds + at, stripe);
     }
-    key_gradients(kv, head, j0, j0, j1, p, ds, kKeyTile, dk, dv, ldkv, add, arena, where);
+    key_gradients(kv, head, j0, j1, p, stripe, ds, stripe, dk, dv, ldkv, add, arena, where);
   }
 }
 

@@ -10,8 +10,11 @@
 
 namespace r3mes::cpu {
 
-/** Above this many tokens the backward pass works on stripes and computes the weights twice. */
-constexpr int kWholeSquare = 1024;
+/** Up to this many tokens one task can compute the whole backward pass of a head: it keeps dS, 4 · T² bytes. */
+constexpr int kWholeSquare = 4096;
+
+/** Keys whose gradients are made together. */
+constexpr int kKeyStripe = 512;
 
 /** Keys and values of one KV head in the forms that products take; made once for all of its query heads. */
 struct KeyValue {
@@ -21,9 +24,9 @@ struct KeyValue {
   Panels v_rows;            // the same; backward only
   Panels k_columns;         // terms the tokens, columns d; backward only
   Panels v_columns;         // the same; forward only
-  double* k_pow;            // 2^e of every token
-  double* v_pow;
-  float* k_fold;            // the same as float
+  Scales k_scales;          // 2^e of every token
+  Scales v_scales;          // backward only
+  float* k_fold;            // 2^e of every token
   float* v_fold;
   int k_exponent_max;
 };
@@ -40,12 +43,10 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
 
 /** One query head in the backward pass. */
 struct QueryHead {
-  Rows16 q;
-  Rows16 d_o;              // row16 of the gradient of o
-  Panels q_columns;        // terms the tokens, columns d
-  Panels o_columns;        // the same of d_o
-  double* q_pow;
-  double* o_pow;
+  Left q;                  // [T] rows of the head's size
+  Left d_o;                // row16 of the gradient of o
+  Left q_columns;          // their transposes: [d] rows along the tokens, without exponents
+  Left o_columns;
   float* q_fold;
   float* o_fold;
   float* D;                // dot(dO_i, o_i)
@@ -58,11 +59,11 @@ struct QueryHead {
 QueryHead prepare_query_head(const Rows16& q, const float* d_o, const float* o, std::size_t ld, int tokens, int head_size,
                              const float* row_max, const float* inverse_sum, float scale, Arena& arena, const Where& where);
 
-/** dq [T, ld] of the queries [first, last), dk and dv [T, ldkv] of all keys, added where `add`. For T ≤ kWholeSquare. */
+/** dq [T, ld] of all queries, dk and dv [T, ldkv] of all keys, added where `add`. For T ≤ kWholeSquare. */
 void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, std::size_t ld, float* dk, float* dv,
                         std::size_t ldkv, bool add, Arena& arena, const Where& where);
 
-/** The same in two parts that may run at the same time, for any T. */
+/** The same in two parts that may run at the same time, for any T; the weights are computed once for each. */
 void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int first, int last, float* dq, std::size_t ld,
                                 Arena& arena, const Where& where);
 void attention_backward_keys(const KeyValue& kv, const QueryHead& head, int first, int last, float* dk, float* dv,

@@ -64,15 +64,16 @@ void Job::backward_to_attention(int layer, const Tile& t, Arena& arena) {
   }
 }
 
-int Job::backward_attention_tasks() const {
-  const int parts = stripes(T_);
-  return sequences_ * shape_.kv_heads * (parts == 1 ? 1 : 2 * parts);
+/** 1, or twice the stripes into which queries and keys are split. */
+int Job::backward_attention_parts() const {
+  const bool whole = T_ <= kStripe || (T_ <= kWholeSquare && sequences_ * shape_.kv_heads >= pool_.threads());
+  return whole ? 1 : 2 * ((T_ + kStripe - 1) / kStripe);
 }
 
 void Job::backward_attention(int layer, int task, Arena& arena) {
   LayerActivations& a = activations(layer);
   LayerGradients& g = gradients_[layer % 2];
-  const int whole = stripes(T_), parts = whole == 1 ? 1 : 2 * whole;
+  const int parts = backward_attention_parts();
   const int part = task % parts, kv_head = task / parts % shape_.kv_heads, s = task / parts / shape_.kv_heads;
   const int first = part / 2 * kStripe, last = std::min(T_, first + kStripe);
   const int group = shape_.heads / shape_.kv_heads, d = shape_.head_size, C = shape_.hidden_size;
@@ -89,7 +90,7 @@ void Job::backward_attention(int layer, int task, Arena& arena) {
                                               a.inverse_sum.at(row), attention_scale_, arena,
                                               Where{"gradient of attention output", layer, first_sequence_ + s, 0});
     const bool add = h > kv_head * group;
-    if (whole == 1) {
+    if (parts == 1) {
       attention_backward(kv, head, g.d_q.at(at), C, dk, dv, kv_size_, add, arena, place);
     } else if (part % 2 == 0) {
       attention_backward_queries(kv, head, first, last, g.d_q.at(at), C, arena, place);

@@ -27,9 +27,9 @@ class KeyValueCache {
   struct Head {
     std::vector<std::int16_t> k_rows;     // panels: terms the head's size, columns the tokens
     std::vector<std::int16_t> v_columns;  // panels: terms the tokens, columns the head's size
-    std::vector<std::int32_t> k_e;
-    std::vector<double> k_pow, v_pow;
-    std::vector<float> k_fold, v_fold;
+    std::vector<std::int32_t> k_e;        // of every token
+    std::vector<float> k_pow;             // 2^e, 1 for a key of zeros
+    std::vector<float> v_fold;            // 2^e
   };
 
   const int head_size_;

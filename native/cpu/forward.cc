@@ -55,11 +55,16 @@ void Job::forward_to_attention(int layer, const Tile& t, Arena& arena) {
   }
 }
 
-int Job::forward_attention_tasks() const { return sequences_ * shape_.kv_heads * stripes(T_); }
+/** Stripes of queries in which the heads of one KV head are computed. */
+int Job::forward_attention_parts() const {
+  return sequences_ * shape_.kv_heads >= 4 * pool_.threads() ? 1 : (T_ + kStripe - 1) / kStripe;
+}
 
 void Job::forward_attention(int layer, int task, Arena& arena) {
   LayerActivations& a = activations(layer);
-  const int parts = stripes(T_), part = task % parts, g = task / parts % shape_.kv_heads, s = task / parts / shape_.kv_heads;
+  const int parts = forward_attention_parts(), kv_total = sequences_ * shape_.kv_heads;
+  // The last stripes see the most keys: they come first, so that no thread ends long after the others.
+  const int part = parts - 1 - task / kv_total, g = task % shape_.kv_heads, s = task % kv_total / shape_.kv_heads;
   const int first = parts == 1 ? 0 : part * kStripe, last = parts == 1 ? T_ : std::min(T_, first + kStripe);
   const int group = shape_.heads / shape_.kv_heads;
   const Where place{"attention scores", layer, first_sequence_ + s, 0};

@@ -9,23 +9,18 @@
 
 namespace r3mes::cpu {
 
-void head_columns(const HeadWeights& head, const Rows16& n16, int rows, int first, int end, float* logits) {
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits) {
   const std::size_t vocab = head.vocab;
-  const int terms = padded(head.hidden);
-  product(n16.q, n16.stride, rows, head.rows.data() + static_cast<std::size_t>(first) * terms, terms, std::min(end, head.vocab) - first, head.hidden,
-          [&](int i, int v0, int n_, const double* sum) {
-            const double pow = pow2d(n16.e[i]);
-            const double* e_pow = head.pow.data() + first + v0;
-            float* to = logits + i * vocab + first + v0;
-            for (int v = 0; v < n_; ++v) to[v] = rn(sum[v], pow * e_pow[v]);
-          });
+  const Panels all = head.row_panels();
+  product(n16, 0, rows, Panels{all.panel(first / kLanes), all.terms}, std::min(end, head.vocab) - first, head.hidden, head.scales().from(first),
+          [&](int i, int v0, int n, const float* v) { std::copy(v, v + n, logits + i * vocab + first + v0); });
 }
 
 void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where) {
   const std::size_t vocab = head.vocab;
   for (int i = 0; i < rows; ++i) {
     // |logit| < 2^(30 + e + e) · hidden: only where that can reach 2^128 is there anything to look for.
-    if (n16.e[i] + head.exponent_max <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
+    if (n16.e[i] + head.exponent_most <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
     for (int v = 0; v < head.vocab; ++v) {
       const float value = logits[i * vocab + v];
       if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(Where{"logits", -1, where.sequence, where.row}, i, v, value);
@@ -37,7 +32,7 @@ void head_logits(const HeadWeights& head, const float* n, int rows, float* logit
   Arena::Mark mark(arena);
   const Rows16 n16 = take_rows16(arena, rows, head.hidden);
   row16_rows(n, head.hidden, rows, head.hidden, n16, where);
-  head_columns(head, n16, rows, 0, head.vocab, logits);
+  head_columns(head, left_of(n16, rows, head.hidden, arena), rows, 0, head.vocab, logits);
   require_finite_logits(head, n16, rows, logits, where);
 }
 
@@ -66,7 +61,7 @@ void head_backward(const HeadWeights& head, float* weights, const std::int32_t* 
                    float inverse_labels, float* dn, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int hidden = head.hidden;
-  const Panels embedding{nullptr, padded(hidden)};
+  const Panels embedding = head.row_panels();
   const Rows16 b = take_rows16(arena, rows, head.vocab);
   for (int i = 0; i < rows; ++i) {
     float* __restrict w = weights + static_cast<std::size_t>(i) * head.vocab;
@@ -74,13 +69,12 @@ void head_backward(const HeadWeights& head, float* weights, const std::int32_t* 
     for (int v = 0; v < head.vocab; ++v) w[v] *= fold[v];
     b.e[i] = row16(w, head.vocab, b.q + i * b.stride, where, i);
   }
-  product(b.q, b.stride, rows, head.columns.data(), padded(head.vocab), hidden, head.vocab, [&](int i, int c0, int n, const double* sum) {
-    const double pow = pow2d(b.e[i]);
+  product(left_of(b, rows, head.vocab, arena), 0, rows, head.column_panels(), hidden, head.vocab, Scales{}, [&](int i, int c0, int n, const float* v) {
     const float own_pow = head.fold[labels[i]];
-    float own[kLanes];
-    for (int c = 0; c < n; ++c) own[c] = static_cast<float>(head.rows[panel_index(embedding, c0 + c, labels[i])]);
+    float own[kStoreColumns];
+    for (int c = 0; c < n; ++c) own[c] = static_cast<float>(embedding.get(labels[i], c0 + c));
     float* to = dn + static_cast<std::size_t>(i) * hidden + c0;
-    for (int c = 0; c < n; ++c) to[c] = (rn(sum[c], pow) * inverse_sum[i] - own[c] * own_pow) * inverse_labels;
+    for (int c = 0; c < n; ++c) to[c] = (v[c] * inverse_sum[i] - own[c] * own_pow) * inverse_labels;
   });
 }
 

@@ -17,10 +17,15 @@ struct HeadWeights {
   int hidden = 0;
   std::vector<std::int16_t> rows;     // panels: terms hidden, columns the vocabulary
   std::vector<std::int32_t> e;        // [vocab]
-  std::vector<double> pow;            // 2^e
+  std::vector<float> pow;             // 2^e, 1 for a row of zeros
   std::vector<float> fold;            // 2^e
   std::vector<std::int16_t> columns;  // panels: terms the vocabulary, columns hidden
-  int exponent_max = 0;
+  int exponent_least = 0;
+  int exponent_most = 0;
+
+  Panels row_panels() const { return Panels{const_cast<std::int16_t*>(rows.data()), padded(hidden)}; }
+  Panels column_panels() const { return Panels{const_cast<std::int16_t*>(columns.data()), padded(vocab)}; }
+  Scales scales() const { return Scales{e.data(), pow.data(), exponent_least, exponent_most}; }
 };
 
 /** `row(v, out)` writes row v of the embedding as floats. */
@@ -31,7 +36,7 @@ HeadWeights make_head(int vocab, int hidden, const Where& where, Row row);
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where);
 
 /** Columns [first, end) of them, from the row16 of n; `first` is a multiple of kLanes. */
-void head_columns(const HeadWeights& head, const Rows16& n16, int rows, int first, int end, float* logits);
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits);
 
 /** Throws NOT_FINITE for a logit beyond binary32. */
 void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where);
@@ -51,39 +56,35 @@ void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, s
 void head_backward(const HeadWeights& head, float* weights, const std::int32_t* labels, const float* inverse_sum, int rows,
                    float inverse_labels, float* dn, Arena& arena, const Where& where);
 
-/** Where term k of column c stands in panels. */
-inline std::size_t panel_index(const Panels& panels, int k, int c) {
-  return static_cast<std::size_t>(c / kLanes) * panels.terms * kLanes + (static_cast<std::size_t>(k / 2) * kLanes + c % kLanes) * 2 + k % 2;
-}
-
 template <class Row>
 HeadWeights make_head(int vocab, int hidden, const Where& where, Row row) {
   HeadWeights head;
   head.vocab = vocab;
   head.hidden = hidden;
-  const std::size_t stride = padded(hidden);
-  const Panels rows{nullptr, padded(hidden)}, columns{nullptr, padded(vocab)};
   head.rows.resize(panels_size(hidden, vocab));
-  head.columns.assign(panels_size(vocab, hidden), 0);
+  head.columns.resize(panels_size(vocab, hidden));
   head.e.resize(vocab);
-  head.pow.resize(vocab);
   head.fold.resize(vocab);
+  head.pow.resize(scales_size(vocab));
+  Arena arena;
   std::vector<float> x(hidden);
-  std::vector<std::int16_t> mantissas(stride * kLanes);
+  const Rows16 some = take_rows16(arena, kLanes, hidden);
+  std::vector<char> zero(vocab);
   for (int v0 = 0; v0 < vocab; v0 += kLanes) {
     const int n = std::min(kLanes, vocab - v0);
     for (int i = 0; i < n; ++i) {
       const int v = v0 + i;
       row(v, x.data());
-      std::int16_t* q = mantissas.data() + i * stride;
-      head.e[v] = row16(x.data(), hidden, q, where, v);
-      head.pow[v] = pow2d(head.e[v]);
+      head.e[v] = row16(x.data(), hidden, some.row(i), where, v);
       head.fold[v] = pow2f(head.e[v]);
-      head.exponent_max = v == 0 || head.e[v] > head.exponent_max ? head.e[v] : head.exponent_max;
-      for (int c = 0; c < hidden; ++c) head.columns[panel_index(columns, v, c)] = q[c];
+      zero[v] = is_zero(some.row(i), hidden);
     }
-    pack_rows(mantissas.data(), stride, n, hidden, Panels{head.rows.data() + static_cast<std::size_t>(v0) * rows.terms, rows.terms});
+    pack_rows(some.q, some.stride, n, hidden, Panels{head.row_panels().panel(v0 / kLanes), head.row_panels().terms});
+    pack_columns_part(some.q, some.stride, hidden, n, head.column_panels(), v0);
   }
+  const Scales scales = make_scales(head.e.data(), vocab, head.pow.data(), [&](int v) { return zero[v] != 0; });
+  head.exponent_least = scales.least;
+  head.exponent_most = scales.most;
   return head;
 }
 

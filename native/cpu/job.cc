@@ -158,7 +158,7 @@ void Job::micro_batch(int first, int count, float* gradients, float* logits, std
       }
       forward_to_attention(l, t, arena);
     });
-    pool_.run(forward_attention_tasks(), [&](int i, Arena& arena) { forward_attention(l, i, arena); });
+    pool_.run(count * shape_.kv_heads * forward_attention_parts(), [&](int i, Arena& arena) { forward_attention(l, i, arena); });
   }
   pool_.run(tiles, [&](int i, Arena& arena) {
     const Tile t = tile(i);
@@ -174,7 +174,7 @@ void Job::micro_batch(int first, int count, float* gradients, float* logits, std
   }
   if (kind_ == Kind::kEvaluate) return;
 
-  const int attention_tasks = backward_attention_tasks(), gradient_tasks = static_cast<int>(gradient_tasks_.size());
+  const int attention_tasks = count * shape_.kv_heads * backward_attention_parts(), gradient_tasks = static_cast<int>(gradient_tasks_.size());
   for (int l = L - 1; l >= 0; --l) {
     // The parameter gradients of the layer above fill the gaps that the attention tasks leave.
     const int above = l == L - 1 ? 0 : gradient_tasks;

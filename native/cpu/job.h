@@ -17,9 +17,8 @@ namespace r3mes::cpu {
 /** Tokens of a sequence whose gradients are summed as integers; block results are added as floats in a fixed order. */
 constexpr int kCanonicalBlock = 256;
 
-/** Queries or keys of one attention task where a sequence is too long for one; a multiple of the key tile. */
+/** Queries or keys of one attention task where there are more threads than heads; a multiple of the key tile. */
 constexpr int kStripe = 512;
-inline int stripes(int tokens) { return tokens <= kWholeSquare ? 1 : (tokens + kStripe - 1) / kStripe; }
 
 inline void add_rows(const float* a, const float* b, std::size_t n, float* sum) {
   for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
@@ -100,8 +99,8 @@ class Job {
   void backward_from_attention(int layer, const Tile& t, Arena& arena);
   void parameter_gradients(int layer, int task, float* gradients, Arena& arena);
 
-  int forward_attention_tasks() const;
-  int backward_attention_tasks() const;
+  int forward_attention_parts() const;
+  int backward_attention_parts() const;
 
   /** One task of `parameter_gradients`: some columns of one linear's output (dB), or of one shared input (dA). */
   struct GradientTask {

@@ -132,8 +132,8 @@ r3mes_status r3mes_dot16(float* y, const float* a, const float* b, int32_t m, in
     const Rows16 a16 = rows_of(a, m, k, "a", arena), b16 = rows_of(b, n, k, "b", arena);
     const Panels panels = take_panels(arena, k, n);
     pack_rows(b16.q, b16.stride, n, k, panels);
-    product(a16.q, a16.stride, m, panels, n, k, [&](int i, int j0, int count, const double* sum) {
-      for (int j = 0; j < count; ++j) y[static_cast<std::size_t>(i) * n + j0 + j] = rn(sum[j], pow2d(a16.e[i] + b16.e[j0 + j]));
+    product(left_of(a16, m, k, arena), 0, m, panels, n, k, scales_of(b16, n, k, arena), [&](int i, int j0, int count, const float* v) {
+      std::copy(v, v + count, y + static_cast<std::size_t>(i) * n + j0);
     });
     finite("y", y, m, n);
   });

@@ -16,8 +16,11 @@ PackedOperand packed(const Rows16& rows, int columns, int K) {
   operand.terms = padded(K);
   operand.q.resize(panels_size(K, columns));
   pack_rows(rows.q, rows.stride, columns, K, operand.panels());
-  operand.pow.resize(columns);
-  for (int i = 0; i < columns; ++i) operand.pow[i] = pow2d(rows.e[i]);
+  operand.e.assign(rows.e, rows.e + columns);
+  operand.pow.resize(scales_size(columns));
+  const Scales scales = make_scales(operand.e.data(), columns, operand.pow.data(), [&](int j) { return is_zero(rows.row(j), K); });
+  operand.least = scales.least;
+  operand.most = scales.most;
   return operand;
 }
 
@@ -46,30 +49,32 @@ LoraLinear prepare_lora(const float* a, const float* b, int rank, int in, int ou
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where) {
   const std::size_t stride = padded(in);
-  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), take_rows16(arena, rows, in)};
+  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Left{take_rows16(arena, rows, in), nullptr}};
+  if (with_row16) input.row16 = take_left(input.row16.rows, rows, arena);
   quantize_into(x, ldx, in, input, where);
-  if (!with_row16) input.row16.q = nullptr;
+  if (!with_row16) input.row16 = Left{};
   return input;
 }
 
 void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where) {
   const std::size_t stride = padded(in);
-  row16_rows(x, ldx, input.rows, in, input.row16, where);
+  row16_rows(x, ldx, input.rows, in, input.row16.rows, where);
   for (int i = 0; i < input.rows; ++i) {
     input.dequant_scale[i] = act8(x + i * ldx, in, absmax_bits(x + i * ldx, in), input.act8 + i * stride);
+    if (input.row16.slices != nullptr) slice_row(input.row16, i, in);
   }
 }
 
-void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Rows16& u16, const Where& where) {
+void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Left& u16, const Where& where) {
   const int rank = lora.rank;
-  product(input.row16.q, input.row16.stride, input.rows, lora.a_rows.panels(), rank, in, [&](int i, int j0, int n, const double* sum) {
-    const double pow = pow2d(input.row16.e[i]);
-    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = rn(sum[j], pow * lora.a_rows.pow[j0 + j]);
+  product(input.row16, 0, input.rows, lora.a_rows.panels(), rank, in, lora.a_rows.scales(), [&](int i, int j0, int n, const float* v) {
+    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = v[j];
   });
-  row16_rows(u, rank, input.rows, rank, u16, where);
+  row16_rows(u, rank, input.rows, rank, u16.rows, where);
+  for (int i = 0; i < input.rows; ++i) slice_row(u16, i, rank);
 }
 
-void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Rows16& u16, int first, int end, float* y,
+void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Left& u16, int first, int end, float* y,
                     std::size_t ldy, Arena& arena) {
   const int last = std::min(end, linear.out());
   product_ternary(input.act8, padded(linear.in()), input.rows, linear.w, Width::kInt8, arena, [&](int i, int o0, int n, const std::int32_t* sum) {
@@ -78,21 +83,21 @@ void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearIn
     for (int o = 0; o < n; ++o) to[o] = static_cast<float>(sum[o]) * scale;
   }, first, last);
   if (lora == nullptr) return;
-  const Panels b = lora->b_rows.panels();
-  product(u16.q, u16.stride, input.rows, b.panel(first / kLanes), b.terms, last - first, lora->rank, [&](int i, int o0, int n, const double* sum) {
-    const double pow = pow2d(u16.e[i]);
-    const double* b_pow = lora->b_rows.pow.data() + first + o0;
-    float* to = y + i * ldy + first + o0;
-    for (int o = 0; o < n; ++o) to[o] = to[o] + lora->scaling * rn(sum[o], pow * b_pow[o]);
-  });
+  const float scaling = lora->scaling;
+  const Panels all = lora->b_rows.panels();
+  product(u16, 0, input.rows, Panels{all.panel(first / kLanes), all.terms}, last - first, lora->rank, lora->b_rows.scales().from(first),
+          [&](int i, int o0, int n, const float* v) {
+            float* to = y + i * ldy + first + o0;
+            for (int o = 0; o < n; ++o) to[o] = to[o] + scaling * v[o];
+          });
 }
 
 void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearInput& input, float* y, std::size_t ldy, float* u,
                     Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  Rows16 u16{};
+  Left u16{};
   if (lora != nullptr) {
-    u16 = take_rows16(arena, input.rows, lora->rank);
+    u16 = take_left(take_rows16(arena, input.rows, lora->rank), input.rows, arena);
     lora_down(*lora, input, linear.in(), u, u16, where);
   }
   linear_columns(linear, lora, input, u16, 0, linear.out(), y, ldy, arena);
@@ -117,19 +122,18 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
   }
   if (lora != nullptr) {
     const int rank = lora->rank;
-    product(dy16.q, dy16.stride, rows, lora->b_columns.panels(), rank, out, [&](int i, int j0, int n, const double* sum) {
-      const double pow = pow2d(dy16.e[i]);
-      for (int j = 0; j < n; ++j) du[i * rank + j0 + j] = lora->scaling * rn(sum[j], pow * lora->b_columns.pow[j0 + j]);
-    });
+    product(left_of(dy16, rows, out, arena), 0, rows, lora->b_columns.panels(), rank, out, lora->b_columns.scales(),
+            [&](int i, int j0, int n, const float* v) {
+              for (int j = 0; j < n; ++j) du[i * rank + j0 + j] = lora->scaling * v[j];
+            });
     if (dx != nullptr) {
       const Rows16 du16 = take_rows16(arena, rows, rank);
       row16_rows(du, rank, rows, rank, du16, where);
-      product(du16.q, du16.stride, rows, lora->a_columns.panels(), in, rank, [&](int i, int c0, int n, const double* sum) {
-        const double pow = pow2d(du16.e[i]);
-        const double* a_pow = lora->a_columns.pow.data() + c0;
-        float* row = to + i * ldto + c0;
-        for (int c = 0; c < n; ++c) row[c] = row[c] + rn(sum[c], pow * a_pow[c]);
-      });
+      product(left_of(du16, rows, rank, arena), 0, rows, lora->a_columns.panels(), in, rank, lora->a_columns.scales(),
+              [&](int i, int c0, int n, const float* v) {
+                float* row = to + i * ldto + c0;
+                for (int c = 0; c < n; ++c) row[c] = row[c] + v[c];
+              });
     }
   }
   if (add) {
@@ -140,8 +144,10 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
 }
 
 BlockColumns block_columns(const float* x, std::size_t ldx, int tokens, int first, int count, Arena& arena, const Where& where) {
-  const BlockColumns columns{take_panels(arena, tokens, count), arena.get<std::int32_t>(count), first, count};
-  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, columns.e, where);
+  BlockColumns columns{take_panels(arena, tokens, count), {}, first, count};
+  std::int32_t* e = arena.get<std::int32_t>(count);
+  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, e, where);
+  columns.scales = scales_of(columns.panels, e, count, tokens, arena);
   return columns;
 }
 
@@ -150,9 +156,9 @@ void lora_gradient_b(const BlockColumns& dy, const float* u, int tokens, int ran
   Arena::Mark mark(arena);
   const Rows16 u_columns = take_rows16(arena, rank, tokens);
   row16_columns(u, rank, tokens, rank, nullptr, u_columns, arena, where);
-  product(u_columns.q, u_columns.stride, rank, dy.panels, dy.count, tokens, [&](int j, int o0, int n, const double* sum) {
+  product(left_of(u_columns, rank, tokens, arena), 0, rank, dy.panels, dy.count, tokens, dy.scales, [&](int j, int o0, int n, const float* v) {
     float* to = db + static_cast<std::size_t>(dy.first + o0) * rank + j;
-    for (int o = 0; o < n; ++o) to[o * rank] += rn(sum[o], pow2d(dy.e[o0 + o] + u_columns.e[j])) * scaling;
+    for (int o = 0; o < n; ++o) to[o * rank] += v[o] * scaling;
   });
 }
 
@@ -161,9 +167,9 @@ void lora_gradient_a(const BlockColumns& x, const float* du, int tokens, int ran
   Arena::Mark mark(arena);
   const Rows16 du_columns = take_rows16(arena, rank, tokens);
   row16_columns(du, rank, tokens, rank, nullptr, du_columns, arena, where);
-  product(du_columns.q, du_columns.stride, rank, x.panels, x.count, tokens, [&](int j, int c0, int n, const double* sum) {
+  product(left_of(du_columns, rank, tokens, arena), 0, rank, x.panels, x.count, tokens, x.scales, [&](int j, int c0, int n, const float* v) {
     float* to = da + static_cast<std::size_t>(j) * in + x.first + c0;
-    for (int c = 0; c < n; ++c) to[c] += rn(sum[c], pow2d(x.e[c0 + c] + du_columns.e[j]));
+    for (int c = 0; c < n; ++c) to[c] += v[c];
   });
 }
 

@@ -20,13 +20,15 @@ struct Linear {
   int out() const { return w.rows(); }
 };
 
-/** Mantissas in panels that outlive a call, and 2^e of every column. */
+/** Mantissas in panels that outlive a call, and the exponents of the columns. */
 struct PackedOperand {
   std::vector<std::int16_t> q;
-  std::vector<double> pow;
-  int terms = 0;
+  std::vector<std::int32_t> e;
+  std::vector<float> pow;
+  int terms = 0, least = 0, most = 0;
 
   Panels panels() const { return Panels{const_cast<std::int16_t*>(q.data()), terms}; }
+  Scales scales() const { return Scales{e.data(), pow.data(), least, most}; }
 };
 
 /** A [rank, in] and B [out, rank] as row16, ready for the products of both passes. */
@@ -48,12 +50,12 @@ struct LinearInput {
   int rows;
   std::int16_t* act8;   // [rows, padded(in)]
   float* dequant_scale; // [rows]
-  Rows16 row16;         // of the unquantised rows; absent (q null) where no LoRA needs it
+  Left row16;           // of the unquantised rows; absent (q null) where no LoRA needs it
 };
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where);
 
-/** The same into memory of the caller; `input.row16.q` may not be null. */
+/** The same into memory of the caller; slices of `row16` only where there is room for them. */
 void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where);
 
 /**
@@ -64,10 +66,10 @@ void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearIn
                     Arena& arena, const Where& where);
 
 /** Its parts. u = A x, and its row16 for `linear_columns`. */
-void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Rows16& u16, const Where& where);
+void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Left& u16, const Where& where);
 
 /** y for the outputs [first, end) alone; `first` is a multiple of TernaryMatrix::kGroup. `u16` is not looked at without `lora`. */
-void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Rows16& u16, int first, int end, float* y,
+void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Left& u16, int first, int end, float* y,
                     std::size_t ldy, Arena& arena);
 
 /**
@@ -80,7 +82,7 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
 /** Columns [first, first + count) of a layer's input or output gradient for one canonical block of tokens, as right operand. */
 struct BlockColumns {
   Panels panels;
-  std::int32_t* e;
+  Scales scales;
   int first;
   int count;
 };

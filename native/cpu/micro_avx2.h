@@ -10,6 +10,10 @@ namespace r3mes::cpu {
 
 constexpr int kLanes = 16;
 constexpr int kMicroRows = 4;
+constexpr int kMicroPanels = 1;
+constexpr int kQuadWords = 64;
+constexpr bool kQuadHasSlices = false;
+constexpr int kBlockTerms = 512;
 /** Weights are taken as bytes w + 1, four terms at a time. */
 #define R3MES_TERNARY_BYTES 1
 constexpr int kTernaryRows = 2;
@@ -27,39 +31,42 @@ inline __m256i broadcast_quad(const std::int8_t* a) {
 }
 
 template <int R>
-inline void panel_sums_of(const std::int16_t* a, std::size_t lda, const std::int16_t* panel, int pairs, std::int32_t (*hi)[kLanes],
-                          std::int32_t (*lo)[kLanes]) {
+inline void tile_block_of(const std::int16_t* a, std::size_t lda, const std::int16_t* panel, int quads, std::int32_t (*high)[kLanes],
+                          std::int32_t (*low)[kLanes]) {
   // Eight columns at a time: R · 2 sums, the slices and the products fit into 16 registers.
   for (int half = 0; half < 2; ++half) {
-    __m256i high[R], low[R];
-    for (int r = 0; r < R; ++r) high[r] = low[r] = _mm256_setzero_si256();
+    __m256i hi[R], lo[R];
+    for (int r = 0; r < R; ++r) hi[r] = lo[r] = _mm256_setzero_si256();
     const std::int16_t* b = panel + half * kLanes;
     const __m256i round = _mm256_set1_epi16(128);
-    for (int p = 0; p < pairs; ++p, b += kLanes * 2) {
+    for (int p = 0; p < 2 * quads; ++p, b += kLanes * 2) {
       const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
       const __m256i h = _mm256_srai_epi16(_mm256_add_epi16(q, round), 8);
       const __m256i l = _mm256_srai_epi16(_mm256_slli_epi16(q, 8), 8);
       for (int r = 0; r < R; ++r) {
         const __m256i x = broadcast_pair(a + r * lda + 2 * p);
-        high[r] = _mm256_add_epi32(high[r], _mm256_madd_epi16(x, h));
-        low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(x, l));
+        hi[r] = _mm256_add_epi32(hi[r], _mm256_madd_epi16(x, h));
+        lo[r] = _mm256_add_epi32(lo[r], _mm256_madd_epi16(x, l));
       }
     }
     for (int r = 0; r < R; ++r) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(hi[r] + half * 8), high[r]);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(lo[r] + half * 8), low[r]);
+      // As `normalize` of micro_portable.h.
+      const __m256i rest = _mm256_add_epi32(_mm256_slli_epi32(_mm256_and_si256(hi[r], _mm256_set1_epi32(255)), 8), lo[r]);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(high[r] + half * 8),
+                          _mm256_add_epi32(_mm256_srai_epi32(hi[r], 8), _mm256_srai_epi32(rest, 16)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(low[r] + half * 8), _mm256_and_si256(rest, _mm256_set1_epi32(0xffff)));
     }
   }
 }
 
 /** See micro_portable.h. */
-inline void panel_sums(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* panel, int pairs, std::int32_t (*hi)[kLanes],
-                       std::int32_t (*lo)[kLanes]) {
+inline void tile_block(const std::int16_t* a, const std::uint8_t*, std::size_t lda, int rows, const std::int16_t* panel, std::size_t, int,
+                       int quads, std::int32_t (*high)[kLanes], std::int32_t (*low)[kLanes]) {
   switch (rows) {
-    case 1: return panel_sums_of<1>(a, lda, panel, pairs, hi, lo);
-    case 2: return panel_sums_of<2>(a, lda, panel, pairs, hi, lo);
-    case 3: return panel_sums_of<3>(a, lda, panel, pairs, hi, lo);
-    default: return panel_sums_of<4>(a, lda, panel, pairs, hi, lo);
+    case 1: return tile_block_of<1>(a, lda, panel, quads, high, low);
+    case 2: return tile_block_of<2>(a, lda, panel, quads, high, low);
+    case 3: return tile_block_of<3>(a, lda, panel, quads, high, low);
+    default: return tile_block_of<4>(a, lda, panel, quads, high, low);
   }
 }
 

@@ -6,10 +6,31 @@
 #include <cstddef>
 #include <cstdint>
 
+// GCC 12 warns of its own intrinsics where they are inlined (its bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+/** Large inner loops exist once, however many products call them. */
+#define R3MES_APART __attribute__((noinline))
+/** Arrays of registers are registers only where every index is known. */
+#define R3MES_UNROLL _Pragma("GCC unroll 8")
+
 namespace r3mes::cpu {
 
 constexpr int kLanes = 16;
-constexpr int kMicroRows = 8;
+constexpr int kMicroRows = 6;
+constexpr int kMicroPanels = 2;
+/**
+ * A quad holds, besides its mantissas, their high slices as int8. Then a sum of mantissas needs three instructions for two
+ * times 32 products: the whole sum modulo 2^32, and Σ h·h of both sides exactly. What the second misses,
+ * Σ (256·(h·l + l·h) + l·l), is at most 256 · 8,339,456 < 2^31 for 256 terms, so that the first tells it. The left slices
+ * are bytes h + 128, and what that adds, 128 · Σ h of the column, is taken off at the end.
+ */
+constexpr int kQuadWords = 96;
+constexpr bool kQuadHasSlices = true;
+constexpr int kBlockTerms = 256;
 /** Weights are taken as bytes w + 1, four terms at a time. */
 #define R3MES_TERNARY_BYTES 1
 constexpr int kTernaryRows = 6;
@@ -20,53 +41,173 @@ inline __m512i broadcast_pair(const std::int16_t* a) {
   return _mm512_set1_epi32(pair);
 }
 
-inline __m512i broadcast_quad(const std::int8_t* a) {
+inline __m512i broadcast_quad(const void* a) {
   std::int32_t quad;
   __builtin_memcpy(&quad, a, sizeof quad);
   return _mm512_set1_epi32(quad);
 }
 
-template <int R>
-inline void panel_sums_of(const std::int16_t* a, std::size_t lda, const std::int16_t* panel, int pairs, std::int32_t (*hi)[kLanes],
-                          std::int32_t (*lo)[kLanes]) {
-  __m512i high[R], low[R];
-  for (int r = 0; r < R; ++r) high[r] = low[r] = _mm512_setzero_si512();
-  const __m512i round = _mm512_set1_epi16(128);
-  for (int p = 0; p < pairs; ++p) {
-    const __m512i q = _mm512_loadu_si512(panel + p * kLanes * 2);
-    const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(q, round), 8);
-    const __m512i l = _mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8);
+/** Σ a·b modulo 2^32 in low[r][p], Σ of the slices' products and 128 · h in high[r][p], Σ h in column[p]. */
+template <int R, int P>
+R3MES_APART void raw_sums(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, const std::int16_t* panel, std::size_t panel_stride,
+                          int quads, __m512i* high_out, __m512i* low_out, __m512i* column_out) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  __m512i high[R][P], low[R][P], column[P];
+  R3MES_UNROLL
+  for (int p = 0; p < P; ++p) {
+    column[p] = _mm512_setzero_si512();
+    R3MES_UNROLL
+    for (int r = 0; r < R; ++r) high[r][p] = low[r][p] = _mm512_setzero_si512();
+  }
+  for (int q = 0; q < quads; ++q, panel += kQuadWords, a += 4, slices += 4) {
+    R3MES_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      __m512i b[P];
+      R3MES_UNROLL
+      for (int p = 0; p < P; ++p) b[p] = _mm512_loadu_si512(panel + p * panel_stride + 32 * half);
+      R3MES_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const __m512i x = broadcast_pair(a + r * lda + 2 * half);
+        R3MES_UNROLL
+        for (int p = 0; p < P; ++p) low[r][p] = _mm512_dpwssd_epi32(low[r][p], b[p], x);
+      }
+    }
+    __m512i h[P];
+    R3MES_UNROLL
+    for (int p = 0; p < P; ++p) {
+      h[p] = _mm512_loadu_si512(panel + p * panel_stride + 64);
+      column[p] = _mm512_dpbusd_epi32(column[p], ones, h[p]);
+    }
+    R3MES_UNROLL
     for (int r = 0; r < R; ++r) {
-      const __m512i x = broadcast_pair(a + r * lda + 2 * p);
-      high[r] = _mm512_dpwssd_epi32(high[r], x, h);
-      low[r] = _mm512_dpwssd_epi32(low[r], x, l);
+      const __m512i x = broadcast_quad(slices + r * lda);
+      R3MES_UNROLL
+      for (int p = 0; p < P; ++p) high[r][p] = _mm512_dpbusd_epi32(high[r][p], x, h[p]);
     }
   }
-  for (int r = 0; r < R; ++r) {
-    _mm512_storeu_si512(hi[r], high[r]);
-    _mm512_storeu_si512(lo[r], low[r]);
+  R3MES_UNROLL
+  for (int p = 0; p < P; ++p) {
+    column_out[p] = column[p];
+    R3MES_UNROLL
+    for (int r = 0; r < R; ++r) {
+      high_out[r * kMicroPanels + p] = high[r][p];
+      low_out[r * kMicroPanels + p] = low[r][p];
+    }
   }
 }
 
-/** See micro_portable.h. */
-inline void panel_sums(const std::int16_t* a, std::size_t lda, int rows, const std::int16_t* panel, int pairs, std::int32_t (*hi)[kLanes],
-                       std::int32_t (*lo)[kLanes]) {
-  switch (rows) {
-    case 1: return panel_sums_of<1>(a, lda, panel, pairs, hi, lo);
-    case 2: return panel_sums_of<2>(a, lda, panel, pairs, hi, lo);
-    case 3: return panel_sums_of<3>(a, lda, panel, pairs, hi, lo);
-    case 4: return panel_sums_of<4>(a, lda, panel, pairs, hi, lo);
-    case 5: return panel_sums_of<5>(a, lda, panel, pairs, hi, lo);
-    case 6: return panel_sums_of<6>(a, lda, panel, pairs, hi, lo);
-    case 7: return panel_sums_of<7>(a, lda, panel, pairs, hi, lo);
-    default: return panel_sums_of<8>(a, lda, panel, pairs, hi, lo);
+/** Sums of R rows and P panels as high · 2^16 + low, 0 ≤ low < 2^16. */
+template <int R, int P>
+struct TileSums {
+  __m512i high[R * kMicroPanels], low[R * kMicroPanels];
+
+  void compute(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, const std::int16_t* panel, std::size_t panel_stride, int quads) {
+    __m512i column[P];
+    raw_sums<R, P>(a, slices, lda, panel, panel_stride, quads, high, low, column);
+    const __m512i mask = _mm512_set1_epi32(0xffff);
+    for (int r = 0; r < R; ++r) {
+      for (int p = 0; p < P; ++p) {
+        const int t = r * kMicroPanels + p;
+        const __m512i slices_only = _mm512_sub_epi32(high[t], _mm512_slli_epi32(column[p], 7));
+        const __m512i rest = _mm512_sub_epi32(low[t], _mm512_slli_epi32(slices_only, 16));
+        high[t] = _mm512_add_epi32(slices_only, _mm512_srai_epi32(rest, 16));
+        low[t] = _mm512_and_si512(rest, mask);
+      }
+    }
   }
+};
+
+template <int R, int P>
+inline void tile_block_of(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, const std::int16_t* panel, std::size_t panel_stride,
+                          int quads, std::int32_t (*high)[kLanes], std::int32_t (*low)[kLanes]) {
+  TileSums<R, P> sums;
+  sums.compute(a, slices, lda, panel, panel_stride, quads);
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
+      _mm512_storeu_si512(high[r * kMicroPanels + p], sums.high[r * kMicroPanels + p]);
+      _mm512_storeu_si512(low[r * kMicroPanels + p], sums.low[r * kMicroPanels + p]);
+    }
+  }
+}
+
+/** Both halves are exact in binary32, so their sum is rounded once; a power of two does not round. */
+template <int R, int P>
+inline void store_floats(const TileSums<R, P>& sums, float shift, const float* row_pow, const float* column_pow, float* out, std::size_t ldo) {
+  for (int p = 0; p < P; ++p) {
+    const __m512 pow = column_pow == nullptr ? _mm512_set1_ps(1.0f) : _mm512_loadu_ps(column_pow + p * kLanes);
+    for (int r = 0; r < R; ++r) {
+      const int t = r * kMicroPanels + p;
+      const __m512 above = _mm512_mul_ps(_mm512_cvtepi32_ps(sums.high[t]), _mm512_set1_ps(shift));
+      const __m512 sum = _mm512_add_ps(above, _mm512_cvtepi32_ps(sums.low[t]));
+      _mm512_storeu_ps(out + r * ldo + p * kLanes, _mm512_mul_ps(sum, _mm512_mul_ps(pow, _mm512_set1_ps(row_pow[r]))));
+    }
+  }
+}
+
+template <int R, int P>
+inline void tile_floats_of(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, const std::int16_t* panel, std::size_t panel_stride,
+                           int terms, const float* row_pow, const float* column_pow, float* out, std::size_t ldo) {
+  TileSums<R, P> sums;
+  if (terms <= kBlockTerms) {
+    sums.compute(a, slices, lda, panel, panel_stride, terms / 4);
+    return store_floats(sums, 0x1p16f, row_pow, column_pow, out, ldo);
+  }
+  constexpr int kTiles = R * kMicroPanels;
+  __m512i high[kTiles], low[kTiles];
+  for (int t = 0; t < kTiles; ++t) high[t] = low[t] = _mm512_setzero_si512();
+  for (int k0 = 0; k0 < terms; k0 += kBlockTerms) {
+    const int quads = (terms - k0 < kBlockTerms ? terms - k0 : kBlockTerms) / 4;
+    sums.compute(a + k0, slices + k0, lda, panel + static_cast<std::size_t>(k0) / 4 * kQuadWords, panel_stride, quads);
+    for (int t = 0; t < kTiles; t += kMicroPanels / P) {
+      high[t] = _mm512_add_epi32(high[t], sums.high[t]);
+      low[t] = _mm512_add_epi32(low[t], sums.low[t]);
+    }
+  }
+  for (int t = 0; t < kTiles; t += kMicroPanels / P) {
+    const __m512i all = _mm512_add_epi32(high[t], _mm512_srai_epi32(low[t], 16));
+    sums.low[t] = _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(all, _mm512_set1_epi32(15)), 16),
+                                  _mm512_and_si512(low[t], _mm512_set1_epi32(0xffff)));
+    sums.high[t] = _mm512_srai_epi32(all, 4);
+  }
+  store_floats(sums, 0x1p20f, row_pow, column_pow, out, ldo);
+}
+
+#define R3MES_TILE_SWITCH(function, rows, panels, ...)                                                                    \
+  switch (2 * (rows) + (panels)) {                                                                                        \
+    case 3: return function<1, 1>(__VA_ARGS__);                                                                           \
+    case 4: return function<1, 2>(__VA_ARGS__);                                                                           \
+    case 5: return function<2, 1>(__VA_ARGS__);                                                                           \
+    case 6: return function<2, 2>(__VA_ARGS__);                                                                           \
+    case 7: return function<3, 1>(__VA_ARGS__);                                                                           \
+    case 8: return function<3, 2>(__VA_ARGS__);                                                                           \
+    case 9: return function<4, 1>(__VA_ARGS__);                                                                           \
+    case 10: return function<4, 2>(__VA_ARGS__);                                                                          \
+    case 11: return function<5, 1>(__VA_ARGS__);                                                                          \
+    case 12: return function<5, 2>(__VA_ARGS__);                                                                          \
+    case 13: return function<6, 1>(__VA_ARGS__);                                                                          \
+    default: return function<6, 2>(__VA_ARGS__);                                                                          \
+  }
+
+/** See micro_portable.h. */
+inline void tile_block(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, int rows, const std::int16_t* panel,
+                       std::size_t panel_stride, int panels, int quads, std::int32_t (*high)[kLanes], std::int32_t (*low)[kLanes]) {
+  R3MES_TILE_SWITCH(tile_block_of, rows, panels, a, slices, lda, panel, panel_stride, quads, high, low)
+}
+
+/** The whole of a product of at most kFloatTerms terms; see `tile_floats` in product.h. */
+#define R3MES_TILE_FLOATS 1
+inline void tile_floats(const std::int16_t* a, const std::uint8_t* slices, std::size_t lda, int rows, const std::int16_t* panel,
+                        std::size_t panel_stride, int panels, int terms, const float* row_pow, const float* column_pow, float* out,
+                        std::size_t ldo) {
+  R3MES_TILE_SWITCH(tile_floats_of, rows, panels, a, slices, lda, panel, panel_stride, terms, row_pow, column_pow, out, ldo)
 }
 
 template <int R>
 inline void ternary_sums_of(const std::int8_t* a, std::size_t lda, const std::uint8_t* group, int quads, std::int32_t (*sums)[64]) {
   __m512i sum[R][4];
+  R3MES_UNROLL
   for (int r = 0; r < R; ++r) {
+    R3MES_UNROLL
     for (int i = 0; i < 4; ++i) sum[r][i] = _mm512_setzero_si512();
   }
   const __m512i mask = _mm512_set1_epi8(3);
@@ -74,12 +215,16 @@ inline void ternary_sums_of(const std::int8_t* a, std::size_t lda, const std::ui
     const __m512i packed = _mm512_loadu_si512(group + 64 * static_cast<std::size_t>(q));
     const __m512i w[4] = {_mm512_and_si512(packed, mask), _mm512_and_si512(_mm512_srli_epi16(packed, 2), mask),
                           _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask), _mm512_and_si512(_mm512_srli_epi16(packed, 6), mask)};
+    R3MES_UNROLL
     for (int r = 0; r < R; ++r) {
       const __m512i x = broadcast_quad(a + r * lda + 4 * q);
+      R3MES_UNROLL
       for (int i = 0; i < 4; ++i) sum[r][i] = _mm512_dpbusd_epi32(sum[r][i], w[i], x);
     }
   }
+  R3MES_UNROLL
   for (int r = 0; r < R; ++r) {
+    R3MES_UNROLL
     for (int i = 0; i < 4; ++i) _mm512_storeu_si512(sums[r] + 16 * i, sum[r][i]);
   }
 }

@@ -145,19 +145,16 @@ void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const
 
 void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, const Where& where) {
   float scale[kStrip];
-  std::int16_t pair[2][kStrip];
+  std::int16_t strip[4][kStrip], q[4][kLanes];
   for (int c0 = 0; c0 < columns; c0 += kStrip) {
     const int n = std::min(kStrip, columns - c0);
     column_exponents(x + c0, ldx, rows, n, fold, c0, e + c0, scale, where);
-    for (int c = n; c < kStrip; ++c) pair[0][c] = pair[1][c] = 0;
-    for (int p = 0; p < out.terms / 2; ++p) {
-      for (int half = 0; half < 2; ++half) strip_mantissas(x + c0, ldx, 2 * p + half, rows, n, fold, scale, pair[half]);
+    for (int c = n; c < kStrip; ++c) strip[0][c] = strip[1][c] = strip[2][c] = strip[3][c] = 0;
+    for (int k = 0; k < padded(rows); k += 4) {
+      for (int t = 0; t < 4; ++t) strip_mantissas(x + c0, ldx, k + t, rows, n, fold, scale, strip[t]);
       for (int j = 0; j < n; j += kLanes) {
-        std::int16_t* to = out.panel((c0 + j) / kLanes) + p * kLanes * 2;
-        for (int c = 0; c < kLanes; ++c) {
-          to[2 * c] = pair[0][j + c];
-          to[2 * c + 1] = pair[1][j + c];
-        }
+        for (int t = 0; t < 4; ++t) std::copy(strip[t] + j, strip[t] + j + kLanes, q[t]);
+        set_quad(out.quad(c0 + j, k), q);
       }
     }
   }

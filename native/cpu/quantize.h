@@ -10,16 +10,6 @@
 
 namespace r3mes::cpu {
 
-/** Rows of mantissas, each row padded with zeros to `stride`, with one exponent a row: x ≈ q · 2^e. */
-struct Rows16 {
-  std::int16_t* q;
-  std::size_t stride;
-  std::int32_t* e;
-
-  const std::int16_t* row(std::size_t i) const { return q + i * stride; }
-  std::int16_t* row(std::size_t i) { return q + i * stride; }
-};
-
 /** Room for `rows` rows of `n` values. */
 Rows16 take_rows16(Arena& arena, std::size_t rows, int n);
 

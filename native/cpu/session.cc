@@ -30,13 +30,20 @@ void Session::Input::resize(int rows, int in) {
   const std::size_t size = static_cast<std::size_t>(rows) * padded(in);
   act8.resize(size);
   mantissas.resize(size);
+  slices.resize(size);
   dequant_scale.resize(rows);
   e.resize(rows);
 }
 
 LinearInput Session::Input::rows(int first, int count, int in) {
   const std::size_t stride = padded(in), at = first * stride;
-  return LinearInput{count, act8.data() + at, dequant_scale.data() + first, Rows16{mantissas.data() + at, stride, e.data() + first}};
+  const Left left{Rows16{mantissas.data() + at, stride, e.data() + first}, kQuadHasSlices ? slices.data() + at : nullptr};
+  return LinearInput{count, act8.data() + at, dequant_scale.data() + first, left};
+}
+
+Left Session::Down::rows(int first, int rank) {
+  const std::size_t stride = padded(rank), at = first * stride;
+  return Left{Rows16{mantissas.data() + at, stride, e.data() + first}, kQuadHasSlices ? slices.data() + at : nullptr};
 }
 
 Session::Session(const r3mes_model& model, const r3mes_lora* lora, const float* adapter, std::size_t adapter_size, int capacity, int threads)
@@ -121,6 +128,7 @@ void Session::resize(int rows) {
     if (adapter == nullptr) continue;
     down_[linear].u.resize(R * adapter->rank);
     down_[linear].mantissas.resize(R * padded(adapter->rank));
+    down_[linear].slices.resize(down_[linear].mantissas.size());
     down_[linear].e.resize(R);
   }
   rows_ = rows;
@@ -147,7 +155,7 @@ void Session::take_input(int layer, int first, int last, const float* x, const f
     const LoraLinear* adapter = lora(layer, linear);
     if (adapter == nullptr) continue;
     Down& down = down_[linear];
-    lora_down(*adapter, input, n, down.u.data() + static_cast<std::size_t>(t.first) * adapter->rank, down.rows(t.first, padded(adapter->rank)),
+    lora_down(*adapter, input, n, down.u.data() + static_cast<std::size_t>(t.first) * adapter->rank, down.rows(t.first, adapter->rank),
               where(linear_name(linear), layer, t.first));
   }
 }
@@ -175,7 +183,7 @@ void Session::project(int layer, int first, int last, int count, float* const* o
     const Part& part = parts[i % P];
     const LoraLinear* adapter = lora(layer, part.linear);
     const std::size_t width = linear_out(shape_, part.linear);
-    const Rows16 u = adapter == nullptr ? Rows16{} : down_[part.linear].rows(t.first, padded(adapter->rank));
+    const Left u = adapter == nullptr ? Left{} : down_[part.linear].rows(t.first, adapter->rank);
     linear_columns(model_.layers[layer].linears[part.linear], adapter, input_.rows(t.first, t.rows, in), u, part.begin, part.end,
                    out[part.linear - first] + t.first * width, width, arena);
   });
@@ -266,7 +274,7 @@ void Session::chunk(const std::int32_t* tokens, int count, float* logits, int wa
 }
 
 void Session::finish(int count, float* logits, int wanted, Pool& pool) {
-  const int C = shape_.hidden_size, stride = padded(C), V = shape_.vocab_size;
+  const int C = shape_.hidden_size, V = shape_.vocab_size;
   // What only a few rows of a long vocabulary need at once.
   const int at_once = std::clamp((1 << 22) / V, 4, 128);
   for (int i0 = 0; i0 < wanted; i0 += at_once) {
@@ -277,14 +285,15 @@ void Session::finish(int count, float* logits, int wanted, Pool& pool) {
         rms_norm(x_.data() + static_cast<std::size_t>(row + i) * C, model_.final_norm.data(), C, shape_.rms_epsilon, norm_.data() + static_cast<std::size_t>(i) * C,
                  arena, where("norm input", -1, row), i);
       }
-      row16_rows(norm_.data(), C, m, C, input.row16, where("norm output", -1, row));
+      row16_rows(norm_.data(), C, m, C, input.row16.rows, where("norm output", -1, row));
+      for (int i = 0; i < m; ++i) slice_row(input.row16, i, C);
     });
     float* out = logits + static_cast<std::size_t>(i0) * V;
     const int columns = std::max(kLanes, (V / (8 * pool.threads()) + kLanes - 1) / kLanes * kLanes);
     pool.run((V + columns - 1) / columns, [&](int part, Arena&) {
-      head_columns(model_.head, Rows16{input.row16.q, static_cast<std::size_t>(stride), input.row16.e}, m, part * columns, std::min(V, (part + 1) * columns), out);
+      head_columns(model_.head, input.row16, m, part * columns, std::min(V, (part + 1) * columns), out);
     });
-    require_finite_logits(model_.head, input.row16, m, out, where("norm output", -1, row));
+    require_finite_logits(model_.head, input.row16.rows, m, out, where("norm output", -1, row));
   }
 }
 

@@ -30,6 +30,7 @@ class Session {
   /** Rows of an input in the forms that products take, with the memory that they lie in. */
   struct Input {
     std::vector<std::int16_t> act8, mantissas;
+    std::vector<std::uint8_t> slices;
     std::vector<float> dequant_scale;
     std::vector<std::int32_t> e;
 
@@ -41,9 +42,10 @@ class Session {
   struct Down {
     std::vector<float> u;
     std::vector<std::int16_t> mantissas;
+    std::vector<std::uint8_t> slices;
     std::vector<std::int32_t> e;
 
-    Rows16 rows(int first, int stride) { return Rows16{mantissas.data() + static_cast<std::size_t>(first) * stride, static_cast<std::size_t>(stride), e.data() + first}; }
+    Left rows(int first, int rank);
   };
 
   struct Tile {

@@ -5,7 +5,7 @@ import type { TrainingWindow } from '../protocol/gen/remes/remes/v1/training_win
 import { readBytes, type ContentStore } from '../storage/index.js';
 import {
   adapterLayout,
-  loadCheckpoint,
+  loadModel,
   readAdapter,
   readOptimizer,
   TARGETS,
@@ -19,9 +19,8 @@ import {
 } from '../train/index.js';
 import type { ChainView } from './chain-view.js';
 import { Latest } from './latest.js';
+import { storedFolder } from './stored-folder.js';
 
-const MAX_CONFIG_BYTES = 1_048_576n;
-const MAX_BACKBONE_BYTES = 68_719_476_736n;
 const MAX_ADAPTER_BYTES = 4_294_967_296n;
 
 /** Stores by what goes through them: the bandwidth claim counts artifacts, not the backbone and the dataset. */
@@ -81,10 +80,9 @@ export class Assets {
   }
 
   private async loadBackbone(cid: string): Promise<Model> {
-    const { inputs } = this.stores;
-    const config = await readBytes(inputs, cid, { maxBytes: MAX_CONFIG_BYTES, path: 'config.json' });
-    const weights = await readBytes(inputs, cid, { maxBytes: MAX_BACKBONE_BYTES, path: 'model.safetensors' });
-    return loadCheckpoint({ config, weights });
+    const { signal } = this.compute;
+    const folder = await storedFolder(this.stores.inputs, cid, signal);
+    return loadModel(folder, signal === undefined ? {} : { signal });
   }
 
   adapter(record: ModelRecord, model: Model, cid: string): Promise<Adapter> {

@@ -42,6 +42,8 @@ export interface ContentStore {
    * @throws R3mesError CONTENT_NOT_FOUND, CONTENT_CORRUPT (names the block), CONTENT_TOO_LARGE, CONTENT_MALFORMED.
    */
   read(cid: string, options: ReadOptions): AsyncIterable<Uint8Array>;
+  /** The files that lie in a directory, not below it, and their sizes in bytes. @throws as `read`. */
+  list(cid: string, options?: StoreOptions): Promise<ReadonlyMap<string, bigint>>;
   /** Whether the root block is here. A root is written last, so that it stands for a whole graph. */
   has(cid: string, options?: StoreOptions): Promise<boolean>;
   close(): Promise<void>;

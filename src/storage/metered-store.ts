@@ -38,6 +38,10 @@ export class MeteredStore implements ContentStore {
     }
   }
 
+  list(cid: string, options?: StoreOptions): Promise<ReadonlyMap<string, bigint>> {
+    return this.inner.list(cid, options);
+  }
+
   has(cid: string, options?: StoreOptions): Promise<boolean> {
     return this.inner.has(cid, options);
   }

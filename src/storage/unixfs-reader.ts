@@ -94,6 +94,18 @@ export async function resolvePath(blocks: Source, root: CID, path: string, signa
   return at;
 }
 
+/** The files in a directory and their sizes, as their root blocks say. @throws R3mesError CONTENT_NOT_FOUND, CONTENT_MALFORMED; INVALID_INPUT for a file. */
+export async function listFiles(blocks: Source, root: CID, signal?: AbortSignal): Promise<Map<string, bigint>> {
+  const node = decodeNode(root, await readBlock(blocks, root, signal));
+  if (node.kind !== 'directory') throw new InvalidInputError(`${root.toString()} is a file, expected a directory`);
+  const sizes = new Map<string, bigint>();
+  for (const [name, cid] of node.entries) {
+    const entry = decodeNode(cid, await readBlock(blocks, cid, signal));
+    if (entry.kind !== 'directory') sizes.set(name, entry.kind === 'leaf' ? BigInt(entry.bytes.length) : entry.sizeBytes);
+  }
+  return sizes;
+}
+
 interface Pending {
   readonly cid: CID;
   readonly start: bigint;

@@ -10,7 +10,7 @@ import type { Blocks } from './blocks.js';
 import { storeError } from './errors.js';
 import { FileBlocks } from './file-blocks.js';
 import type { ContentStore, DirectoryEntry, ReadOptions, StoredContent, StoreOptions } from './interface.js';
-import { MAX_LINKS, readFile, resolvePath } from './unixfs-reader.js';
+import { listFiles, MAX_LINKS, readFile, resolvePath } from './unixfs-reader.js';
 
 const MAX_NAME_BYTES = 255;
 
@@ -55,6 +55,10 @@ export class UnixfsStore implements ContentStore {
     const root = parseCid(cid);
     const file = path === undefined ? root : await resolvePath(this.blocks, root, path, signal);
     yield* readFile(this.blocks, file, { maxBytes, range, signal });
+  }
+
+  list(cid: string, options: StoreOptions = {}): Promise<ReadonlyMap<string, bigint>> {
+    return listFiles(this.blocks, parseCid(cid), options.signal);
   }
 
   has(cid: string, options: StoreOptions = {}): Promise<boolean> {

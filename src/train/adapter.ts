@@ -5,7 +5,7 @@ import { compareBytes, readU64be, utf8 } from '../protocol/bytes.js';
 import { InvalidInputError } from '../protocol/errors.js';
 import { taggedHash } from '../protocol/hash.js';
 import { initialLoraA, TARGETS, type NativeLora, type Target } from '../native/index.js';
-import { linearPath, linearShape } from './checkpoint.js';
+import { linearPath, linearShape } from './checkpoint-layout.js';
 import { describeIssue, shownName } from './describe.js';
 import { float32Tensor, float32Values, readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
 import type { Adapter, AdapterLayout, BitNetConfig, LoraSettings, TensorSlot } from './types.js';

@@ -1,126 +1,150 @@
-/** Hugging Face BitNet b1.58 checkpoints with packed weights (`autobitlinear`, `offline`), one safetensors file. */
-import { InvalidInputError } from '../protocol/errors.js';
+/**
+ * Hugging Face BitNet b1.58 checkpoints as a frozen model: packed (`autobitlinear`, legacy `bitlinear`) or float masters of
+ * the online mode, in one file or in shards. Tensors are read one by one; nothing but what the engine is given stays.
+ */
+import { InvalidInputError, R3mesError } from '../protocol/errors.js';
 import { createModel, TARGETS, type LayerWeights, type ModelWeights, type RawMatrix, type Target, type TernaryMatrix } from '../native/index.js';
-import { readConfig } from './config.js';
-import { shownName } from './describe.js';
-import { readSafetensors, widened, type Dtype, type Tensor } from './safetensors.js';
+import { memoryFolder, readSmall, type ModelFolder } from './byte-source.js';
+import { checkTensors, countParameters, EMBEDDING, FINAL_NORM, HEAD, linearName, linearShape, normsOf } from './checkpoint-layout.js';
+import { readCheckpointConfig, type WeightForm } from './config.js';
+import { byteLength, widened } from './safetensors.js';
+import { TensorFiles, WEIGHTS_FILE } from './tensor-files.js';
+import { isMasterDtype, ternarize } from './ternarize.js';
 import type { BitNetConfig, Model } from './types.js';
 
-const WHAT = 'model.safetensors';
+export const CONFIG_FILE = 'config.json';
+const MAX_CONFIG_BYTES = 16 * 1_048_576;
 
-/** Where a linear layer stands in a checkpoint, below `model.layers.N.`. */
-export function linearPath(target: Target): string {
-  return `${['gate_proj', 'up_proj', 'down_proj'].includes(target) ? 'mlp' : 'self_attn'}.${target}`;
+/** A checkpoint whose names, shapes and types are those of its config.json; its values are not read yet. */
+export interface Checkpoint {
+  readonly config: BitNetConfig;
+  readonly form: WeightForm;
+  readonly tensors: TensorFiles;
+  /** config.json as it is. */
+  readonly configBytes: Uint8Array;
 }
 
-/** [out, in] of a linear layer. */
-export function linearShape(config: BitNetConfig, target: Target): readonly [out: number, inFeatures: number] {
-  const kv = config.kvHeads * config.headSize;
-  switch (target) {
-    case 'k_proj':
-    case 'v_proj':
-      return [kv, config.hiddenSize];
-    case 'gate_proj':
-    case 'up_proj':
-      return [config.ffnSize, config.hiddenSize];
-    case 'down_proj':
-      return [config.hiddenSize, config.ffnSize];
-    case 'q_proj':
-    case 'o_proj':
-      return [config.hiddenSize, config.hiddenSize];
-  }
+export interface LoadOptions {
+  readonly signal?: AbortSignal;
+  /** Memory that the process may still take, in bytes. Default: what the system says. */
+  readonly availableBytes?: number;
+  /** Called after each layer. */
+  readonly onLayer?: (done: number, total: number) => void;
 }
 
-/** Takes tensors by name, and complains about those that are missing, of another form, or left over. */
-class Tensors {
-  readonly #left: Map<string, Tensor>;
-
-  constructor(bytes: Uint8Array) {
-    this.#left = readSafetensors(bytes, WHAT);
-  }
-
-  has(name: string): boolean {
-    return this.#left.has(name);
-  }
-
-  take(name: string, shape: readonly number[], dtypes: readonly Dtype[]): Tensor {
-    const tensor = this.#left.get(name);
-    if (tensor === undefined) {
-      throw new InvalidInputError(`${WHAT}: tensor ${name} is missing`, 'is this a BitNet b1.58 checkpoint in one file, whole and of this config.json?');
-    }
-    this.#left.delete(name);
-    if (!dtypes.includes(tensor.dtype) || tensor.shape.join() !== shape.join()) {
-      throw new InvalidInputError(`${WHAT}: tensor ${name} is ${tensor.dtype} [${tensor.shape.join(', ')}], expected ${dtypes.join(' or ')} [${shape.join(', ')}]`);
-    }
-    return tensor;
-  }
-
-  norm(name: string, size: number): Float32Array {
-    return widened(this.take(name, [size], ['F32', 'BF16', 'F16']), name);
-  }
-
-  matrix(name: string, rows: number, columns: number): RawMatrix {
-    const { dtype, bytes } = this.take(name, [rows, columns], ['F32', 'BF16', 'F16']);
-    return { dtype: dtype as RawMatrix['dtype'], bytes };
-  }
-
-  end(): void {
-    const [name] = this.#left.keys();
-    if (name !== undefined) throw new InvalidInputError(`${WHAT}: unexpected tensor ${shownName(name)}: a model with it computes something else than r3mes would`);
-  }
+/** @throws R3mesError FILE_NOT_FOUND; InvalidInputError naming file, field or tensor. */
+export async function openCheckpoint(folder: ModelFolder): Promise<Checkpoint> {
+  const source = await folder.open(CONFIG_FILE);
+  if (source === undefined) throw new R3mesError({ code: 'FILE_NOT_FOUND', message: `no such file: ${CONFIG_FILE}`, hint: 'expected a Hugging Face model' });
+  const configBytes = await readSmall(source, CONFIG_FILE, MAX_CONFIG_BYTES);
+  const { config, form } = readCheckpointConfig(configBytes);
+  const tensors = await TensorFiles.open(folder);
+  checkTensors(tensors, config, form);
+  return { config, form, tensors, configBytes };
 }
 
-function readLinear(tensors: Tensors, config: BitNetConfig, layer: number, target: Target): TernaryMatrix {
-  const name = `model.layers.${layer}.${linearPath(target)}`;
-  const [out, inFeatures] = linearShape(config, target);
-  if (out % 4 !== 0) throw new InvalidInputError(`config.json: ${target} would have ${out} outputs, expected a multiple of 4, since four weights share a byte`);
-  const codes = tensors.take(`${name}.weight`, [out / 4, inFeatures], ['U8']).bytes;
-  const scaleName = `${name}.weight_scale`;
-  const [scale] = widened(tensors.take(scaleName, [1], ['F32', 'BF16', 'F16']), scaleName);
-  if (scale === undefined || !Number.isFinite(scale) || scale <= 0) throw new InvalidInputError(`${WHAT}: tensor ${scaleName} is ${scale}, expected a finite number above 0`);
-  return { codes, scale };
+/** The scale that multiplies the product: a legacy checkpoint holds the one that divides. @throws InvalidInputError */
+export function productScale(stored: number, form: WeightForm, what: string): number {
+  if (!Number.isFinite(stored) || stored <= 0) throw new InvalidInputError(`${what} is ${stored}, expected a finite number above 0`);
+  if (form !== 'bitlinear') return stored;
+  const scale = Math.fround(1 / stored);
+  if (!Number.isFinite(scale) || scale <= 0) throw new InvalidInputError(`${what} is ${stored}, expected a number whose reciprocal binary32 holds`);
+  return scale;
 }
 
-function readLayer(tensors: Tensors, config: BitNetConfig, layer: number): LayerWeights {
-  const at = `model.layers.${layer}`;
-  return {
-    inputNorm: tensors.norm(`${at}.input_layernorm.weight`, config.hiddenSize),
-    attentionSubNorm: tensors.norm(`${at}.self_attn.attn_sub_norm.weight`, config.hiddenSize),
-    postAttentionNorm: tensors.norm(`${at}.post_attention_layernorm.weight`, config.hiddenSize),
-    ffnSubNorm: tensors.norm(`${at}.mlp.ffn_sub_norm.weight`, config.ffnSize),
-    linears: TARGETS.map((target) => readLinear(tensors, config, layer, target)),
-  };
+/** A linear layer as the engine takes it, whatever form it is stored in. @throws InvalidInputError naming the tensor. */
+export async function readLinear({ tensors, config, form }: Checkpoint, layer: number, target: Target): Promise<TernaryMatrix> {
+  const name = linearName(layer, target);
+  if (form !== 'online') {
+    const scaleName = `${name}_scale`;
+    const [stored = NaN] = widened(await tensors.read(scaleName), scaleName);
+    const scale = productScale(stored, form, `${tensors.fileOf(scaleName)}: tensor ${scaleName}`);
+    return { codes: (await tensors.read(name)).bytes, scale };
+  }
+  const dtype = tensors.infos.get(name)?.dtype;
+  if (dtype === undefined || !isMasterDtype(dtype)) throw new InvalidInputError(`${tensors.fileOf(name)}: tensor ${name} is ${dtype ?? 'missing'}, expected F32, BF16 or F16`);
+  const what = `${tensors.fileOf(name)}: tensor ${name}`;
+  return ternarize({ what, dtype, shape: linearShape(config, target), parts: () => tensors.parts(name) });
 }
 
-function readWeights(bytes: Uint8Array, config: BitNetConfig): ModelWeights {
-  const tensors = new Tensors(bytes);
+async function readNorm(tensors: TensorFiles, name: string): Promise<Float32Array> {
+  return widened(await tensors.read(name), name);
+}
+
+async function readMatrix(tensors: TensorFiles, name: string): Promise<RawMatrix> {
+  const { dtype, bytes } = await tensors.read(name);
+  return { dtype: dtype as RawMatrix['dtype'], bytes };
+}
+
+async function readLayer(checkpoint: Checkpoint, layer: number): Promise<LayerWeights> {
+  const { tensors, config } = checkpoint;
+  const norms: Float32Array[] = [];
+  for (const [name] of normsOf(config, layer)) norms.push(await readNorm(tensors, name));
+  const linears: TernaryMatrix[] = [];
+  for (const target of TARGETS) linears.push(await readLinear(checkpoint, layer, target));
+  const [inputNorm = new Float32Array(), attentionSubNorm = new Float32Array(), postAttentionNorm = new Float32Array(), ffnSubNorm = new Float32Array()] = norms;
+  return { inputNorm, attentionSubNorm, postAttentionNorm, ffnSubNorm, linears };
+}
+
+async function readWeights(checkpoint: Checkpoint, options: LoadOptions): Promise<ModelWeights> {
+  const { tensors, config } = checkpoint;
   const layers: LayerWeights[] = [];
-  for (let i = 0; i < config.layers; i++) layers.push(readLayer(tensors, config, i));
-  const embedding = tensors.matrix('model.embed_tokens.weight', config.vocabSize, config.hiddenSize);
-  const finalNorm = tensors.norm('model.norm.weight', config.hiddenSize);
-  // A tied model may carry its head a second time; it is the embedding, whatever it holds.
-  const isWritten = tensors.has('lm_head.weight');
-  const head = isWritten || !config.tiedEmbedding ? tensors.matrix('lm_head.weight', config.vocabSize, config.hiddenSize) : undefined;
-  tensors.end();
-  return { embedding, finalNorm, layers, ...(head === undefined || config.tiedEmbedding ? {} : { head }) };
-}
-
-/** Parameters of the full model. */
-export function countParameters(config: BitNetConfig): { readonly ternary: number; readonly float: number } {
-  const linear = TARGETS.reduce((sum, t) => sum + linearShape(config, t)[0] * linearShape(config, t)[1], 0);
-  const norms = config.layers * (3 * config.hiddenSize + config.ffnSize) + config.hiddenSize;
-  const embedding = config.vocabSize * config.hiddenSize * (config.tiedEmbedding ? 1 : 2);
-  return { ternary: config.layers * linear, float: norms + embedding };
+  for (let i = 0; i < config.layers; i++) {
+    options.signal?.throwIfAborted();
+    layers.push(await readLayer(checkpoint, i));
+    options.onLayer?.(i + 1, config.layers);
+  }
+  const embedding = await readMatrix(tensors, EMBEDDING);
+  const finalNorm = await readNorm(tensors, FINAL_NORM);
+  return { embedding, finalNorm, layers, ...(config.tiedEmbedding ? {} : { head: await readMatrix(tensors, HEAD) }) };
 }
 
 /**
- * Reads a checkpoint into the engine. The bytes are copied: they may be dropped afterwards.
- * @throws InvalidInputError naming field or tensor; R3mesError of the engine (code 3 in a packed byte, NaN, out of memory).
+ * About how much memory a model takes while it is loaded: in the engine the ternary weights by row and by column, the
+ * embedding, and the head as 16-bit mantissas by row and by column; here what is handed over, which goes afterwards.
  */
-export async function loadCheckpoint(files: { readonly config: Uint8Array; readonly weights: Uint8Array }): Promise<Model> {
-  const config = readConfig(files.config);
-  const weights = readWeights(files.weights, config);
-  const native = await createModel(config, weights);
+export function loadingBytes({ config, tensors }: Pick<Checkpoint, 'config' | 'tensors'>): number {
+  const packed = countParameters(config).ternary / 4;
+  const matrix = (name: string): number => {
+    const info = tensors.infos.get(name);
+    return info === undefined ? 0 : byteLength(info);
+  };
+  const embedding = matrix(EMBEDDING);
+  const head = config.tiedEmbedding ? 0 : matrix(HEAD);
+  return 3 * packed + 2 * embedding + head + 4 * config.vocabSize * config.hiddenSize;
+}
+
+/** @throws R3mesError OUT_OF_MEMORY before anything is allocated: a system that overcommits would kill the process instead. */
+function checkMemory(checkpoint: Checkpoint, availableBytes: number): void {
+  const needed = loadingBytes(checkpoint);
+  if (needed <= availableBytes) return;
+  const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1_048_576)} MiB`;
+  throw new R3mesError({
+    code: 'OUT_OF_MEMORY',
+    message: `the model needs about ${mebibytes(needed)} of memory while it is loaded, available are ${mebibytes(availableBytes)}`,
+    hint: 'close other programs, raise the limit of the container, or take a machine with more memory',
+  });
+}
+
+/** Reads a checkpoint that was opened into the engine. @throws as `loadModel`. */
+export async function loadOpened(checkpoint: Checkpoint, options: LoadOptions = {}): Promise<Model> {
+  checkMemory(checkpoint, options.availableBytes ?? process.availableMemory());
+  const { config } = checkpoint;
+  const native = await createModel(config, await readWeights(checkpoint, options));
   const { ternary, float } = countParameters(config);
   return { config, fullParameters: ternary + float, native, dispose: () => native.dispose() };
+}
+
+/**
+ * Reads a checkpoint into the engine.
+ * @throws R3mesError FILE_NOT_FOUND, OUT_OF_MEMORY; InvalidInputError naming file, field or tensor; R3mesError of the engine
+ *   (code 3 in a packed byte, NaN); the signal's reason when aborted.
+ */
+export async function loadModel(folder: ModelFolder, options: LoadOptions = {}): Promise<Model> {
+  return loadOpened(await openCheckpoint(folder), options);
+}
+
+/** The same of files that are in memory; they may be dropped afterwards. */
+export function loadCheckpoint(files: { readonly config: Uint8Array; readonly weights: Uint8Array }): Promise<Model> {
+  return loadModel(memoryFolder({ [CONFIG_FILE]: files.config, [WEIGHTS_FILE]: files.weights }));
 }

@@ -1,7 +1,12 @@
 export { adapterLayout, checkLora, initialAdapter, MAX_RANK, nativeLora, readAdapter, readAdapterConfig, slotValues, writeAdapter, writeAdapterConfig } from './adapter.js';
 export { aggregate } from './aggregate.js';
-export { countParameters, linearShape, loadCheckpoint } from './checkpoint.js';
+export { memoryFolder, memorySource } from './byte-source.js';
+export type { ByteSource, ModelFolder } from './byte-source.js';
+export { loadCheckpoint, loadModel, loadOpened, openCheckpoint } from './checkpoint.js';
+export type { Checkpoint, LoadOptions } from './checkpoint.js';
+export { countParameters, linearShape } from './checkpoint-layout.js';
 export { readConfig } from './config.js';
+export type { WeightForm } from './config.js';
 export { floatBits, gradientHash, lossesDigest, readGradientFile, verifyGradientFile, writeGradientFile } from './gradient.js';
 export type { ExpectedGradient } from './gradient.js';
 export { evaluate, runJob } from './job.js';

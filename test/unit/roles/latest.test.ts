@@ -6,6 +6,10 @@ import { Assets, fromFloatBits, loraSettings, optimizerSettings } from '../../..
 import type { ChainView } from '../../../src/roles/chain-view.js';
 import { Latest } from '../../../src/roles/latest.js';
 import { memoryStore } from '../../../src/storage/index.js';
+import { writeSafetensors } from '../../../src/train/index.js';
+import { listOf, streamOf } from '../storage/helpers.js';
+import { configJson, encoded, SMALL } from '../train/helpers.js';
+import { QUANTIZATION, threeForms } from '../train/masters.js';
 
 describe('the newest of something', () => {
   it('is read once, and again for another CID; what it replaces is dropped', async () => {
@@ -58,6 +62,26 @@ describe('assets', () => {
       await expect(assets.optimizer(record, {} as never, CID)).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' });
     }
     expect(await assets.optimizer(record, {} as never, '')).toBeUndefined();
+  });
+
+  it('read a backbone of any form in parts, and refuse one that is no directory or lacks a file', async () => {
+    const forms = threeForms();
+    const shards = new Map([...forms.online].map(([name, tensor], i) => [name, { tensor, file: `model-0000${(i % 2) + 1}-of-00002.safetensors` }]));
+    const shard = (file: string) => writeSafetensors(new Map([...shards].filter(([, s]) => s.file === file).map(([name, s]) => [name, s.tensor])));
+    const files: Record<string, Uint8Array> = {
+      'config.json': encoded(configJson(SMALL, { quantization_config: QUANTIZATION.online })),
+      'model-00001-of-00002.safetensors': shard('model-00001-of-00002.safetensors'),
+      'model-00002-of-00002.safetensors': shard('model-00002-of-00002.safetensors'),
+      'model.safetensors.index.json': encoded({ weight_map: Object.fromEntries([...shards].map(([name, s]) => [name, s.file])) }),
+    };
+    const add = async (names: readonly string[]) => (await store.addDirectory(listOf(...names.map((path) => ({ path, content: streamOf(files[path]!) }))))).cid;
+    const model = await assets.model({ backboneCid: await add(Object.keys(files)) } as ModelRecord);
+    expect(model.config).toEqual(SMALL);
+    model.dispose();
+    await expect(assets.model({ backboneCid: await add(Object.keys(files).slice(0, 2)) } as ModelRecord)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(assets.model({ backboneCid: await add(['model-00001-of-00002.safetensors']) } as ModelRecord)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND', message: 'no such file: config.json' });
+    const { cid } = await store.add(streamOf('x'));
+    await expect(assets.model({ backboneCid: cid } as ModelRecord)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   });
 
   it('read settings from bits of binary32', () => {

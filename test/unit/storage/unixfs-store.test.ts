@@ -199,6 +199,11 @@ describe('directories', () => {
     });
     expect(await failure(readBytes(store, cid, { path: 'config.json/x', maxBytes: 5n }))).toMatchObject({ code: 'INVALID_INPUT' });
     expect(await failure(readBytes(store, cid, { path: 'a/'.repeat(40), maxBytes: 5n }))).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await store.list(cid)).toEqual(new Map([['config.json', 2n]]));
+    expect(await failure(store.list((await store.add(streamOf('x'))).cid))).toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining('is a file') as string });
+    const large = await store.addDirectory(listOf({ path: 'large', content: keyStream(3_000_000, 'list') }, { path: 'none', content: streamOf() }));
+    expect(await store.list(large.cid)).toEqual(new Map([['large', 3_000_000n], ['none', 0n]]));
+    expect(await new MeteredStore(store).list(large.cid)).toEqual(await store.list(large.cid));
     expect(await failure(readBytes(store, cid, { maxBytes: 5n }))).toMatchObject({
       code: 'INVALID_INPUT',
       message: expect.stringContaining('is a directory') as string,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { readCheckpointConfig } from '../../../src/train/config.js';
 import { readConfig } from '../../../src/train/index.js';
 import { configJson, encoded, expectRefused, readNano, SMALL, type Json } from './helpers.js';
 
@@ -42,12 +43,27 @@ describe('config.json', () => {
     expect(read({ rope_parameters: null, rope_scaling: null }).ropeTheta).toBe(SMALL.ropeTheta);
   });
 
+  it.each<[Json, string]>([
+    [quantized({}), 'autobitlinear'],
+    [quantized({ linear_class: 'bitlinear' }), 'bitlinear'],
+    [quantized({ quantization_mode: 'online' }), 'online'],
+    // What transformers takes where nothing is said.
+    [{ quantization_config: { quant_method: 'bitnet' } }, 'bitlinear'],
+    [quantized({ modules_to_not_convert: ['lm_head'] }), 'autobitlinear'],
+    [quantized({ modules_to_not_convert: null }), 'autobitlinear'],
+  ])('with %j tells how the weights are stored', (changes, form) => {
+    expect(readCheckpointConfig(encoded(configJson(SMALL, changes)))).toEqual({ config: SMALL, form });
+  });
+
   it.each<[Json, string, string, string]>([
     [{ model_type: 'llama' }, 'model_type', '"llama"', '"bitnet"'],
     [{ hidden_act: 'silu' }, 'hidden_act', '"silu"', '"relu2"'],
     [{ attention_bias: true }, 'attention_bias', 'true', 'false'],
-    [quantized({ linear_class: 'bitlinear' }), 'quantization_config.linear_class', '"bitlinear"', '"autobitlinear"'],
-    [quantized({ quantization_mode: 'online' }), 'quantization_config.quantization_mode', '"online"', '"offline"'],
+    [quantized({ linear_class: 'linear' }), 'quantization_config.linear_class', '"linear"', '"autobitlinear" or "bitlinear"'],
+    [quantized({ quantization_mode: 'later' }), 'quantization_config.quantization_mode', '"later"', '"offline" or "online"'],
+    [quantized({ linear_class: 'bitlinear', quantization_mode: 'online' }), 'quantization_config.quantization_mode', '"online"', '"offline" with the linear_class "bitlinear"'],
+    [quantized({ modules_to_not_convert: [] }), 'quantization_config.modules_to_not_convert', '[]', 'null or ["lm_head"]'],
+    [quantized({ modules_to_not_convert: ['lm_head', 'o_proj'] }), 'quantization_config.modules_to_not_convert', '["lm_head","o_proj"]', 'null or ["lm_head"]'],
     [quantized({ quant_method: 'gptq' }), 'quantization_config.quant_method', '"gptq"', '"bitnet"'],
     [quantized({ use_rms_norm: true }), 'quantization_config.use_rms_norm', 'true', 'false'],
     [{ quantization_config: null }, 'quantization_config', 'null', 'an object'],

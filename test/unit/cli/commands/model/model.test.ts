@@ -70,8 +70,8 @@ describe('model inspect', () => {
 
   it.each<[string, () => void, string, RegExp]>([
     ['another architecture', () => editConfig({ model_type: 'llama' }), 'config.json', /model_type is "llama", expected "bitnet"/],
-    ['weights that are not packed', () => editConfig({ quantization_config: { quant_method: 'bitnet', linear_class: 'autobitlinear', quantization_mode: 'online' } }), 'config.json', /quantization_config\.quantization_mode is "online"/],
-    ['another packing', () => editConfig({ quantization_config: { quant_method: 'bitnet', linear_class: 'bitlinear', quantization_mode: 'offline' } }), 'config.json', /quantization_config\.linear_class is "bitlinear"/],
+    ['a config that says that packed weights are masters', () => editConfig({ quantization_config: { quant_method: 'bitnet', linear_class: 'autobitlinear', quantization_mode: 'online' } }), 'model.safetensors', /q_proj\.weight is U8 \[64, 256\], expected F32 or BF16 or F16 \[256, 256\]/],
+    ['another packing', () => editConfig({ quantization_config: { quant_method: 'bitnet', linear_class: 'linear', quantization_mode: 'offline' } }), 'config.json', /quantization_config\.linear_class is "linear"/],
     ['no quantisation', () => editConfig({ quantization_config: undefined }), 'config.json', /quantization_config is nothing/],
     ['a config that is no JSON', () => writeFileSync(path.join(model, 'config.json'), '{"model_type":'), 'config.json', /no JSON/],
     ['other sizes than the weights have', () => editConfig({ intermediate_size: 1024 }), 'model.safetensors', /expected .*1024/],
