@@ -11,7 +11,7 @@ const blockMs = optional(
 );
 const moniker = optional(text({ placeholder: 'NAME', summary: "name of the node that clients see; else what CometBFT's config.toml says, or r3mes" }));
 const engineName = optional(
-  choice({ placeholder: 'NAME', summary: 'what decides: solo in this process, or comet; else what the chain was begun with, or solo for one validator and comet for several', choices: ['solo', 'comet'] }),
+  choice({ placeholder: 'NAME', summary: 'what decides: solo in this process, or comet; else what the chain was begun with, or solo for one validator and comet for several', choices: ['solo', 'comet'], variable: 'R3MES_NODE_ENGINE' }),
 );
 const cometbft = optional(text({ placeholder: 'PATH', summary: 'CometBFT 0.38.x to run; else the one of r3mes node engine install, or cometbft on PATH' }));
 const p2pPort = optional(integer({ placeholder: 'N', summary: 'port for peers under CometBFT; 0 takes any free one; else what config.toml says', min: 0, max: 65_535 }));
