@@ -101,7 +101,8 @@ export function defineMessage<M, R>(spec: {
   typeUrl: string;
   message: Codec<M>;
   response: Codec<R>;
-  signer: (msg: M) => string;
+  /** Who must sign, or all who must, in order. */
+  signer: (msg: M) => string | readonly string[];
   checkStateless: (msg: M) => void;
   execute: (ctx: Context, msg: M) => R;
 }): MessageHandler {
@@ -114,7 +115,10 @@ export function defineMessage<M, R>(spec: {
   return {
     typeUrl: spec.typeUrl,
     responseTypeUrl: `${spec.typeUrl}Response`,
-    signers: (bytes) => [spec.signer(decode(bytes))],
+    signers: (bytes) => {
+      const signers = spec.signer(decode(bytes));
+      return typeof signers === 'string' ? [signers] : signers;
+    },
     checkStateless: (bytes) => spec.checkStateless(decode(bytes)),
     execute: (ctx, bytes) => spec.response.encode(spec.execute(ctx, decode(bytes))).finish(),
   };

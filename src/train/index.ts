@@ -10,6 +10,10 @@ export type { WeightForm } from './config.js';
 export { floatBits, gradientHash, lossesDigest, readGradientFile, verifyGradientFile, writeGradientFile } from './gradient.js';
 export type { ExpectedGradient } from './gradient.js';
 export { evaluate, runJob } from './job.js';
+export { mergeAdapter } from './merge.js';
+export type { MergedDtype } from './merge.js';
+export { normalizeCheckpoint } from './normalize.js';
+export type { NormalizedModel, StreamedFile } from './normalize.js';
 export { readOptimizer, writeOptimizer } from './optimizer.js';
 export { REFERENCE_BOUNDS, runReferenceCase } from './reference-case.js';
 export type { ReferenceCaseFiles, ReferenceCaseResult } from './reference-case.js';
@@ -17,6 +21,8 @@ export { readSafetensors, writeSafetensors } from './safetensors.js';
 export type { Dtype, Tensor, TensorInfo } from './safetensors.js';
 export { firstDifferentBits, GOLDEN_STEPS, goldenJob, goldenResults, tensorDigests } from './selftest.js';
 export type { GoldenResults, GoldenStep } from './selftest.js';
+export { verifyMaster } from './verify-master.js';
+export type { MasterComparison, MasterDifference } from './verify-master.js';
 export type {
   Adapter,
   AdapterLayout,

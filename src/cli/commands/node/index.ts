@@ -1,15 +1,20 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { flag, integer, optional, setting, text } from '../../frame/option.js';
+import { choice, flag, integer, optional, setting, text } from '../../frame/option.js';
 
 const MIN_BLOCK_MS = 20;
 const MAX_BLOCK_MS = 3_600_000;
 
-const PORT = { placeholder: 'N', summary: 'port of the RPC; 0 takes any free one', min: 0, max: 65_535 };
-const HOST = { placeholder: 'ADDRESS', summary: 'address that the RPC listens on; only beyond the loopback addresses do other machines reach it' };
+const PORT = { placeholder: 'N', summary: "port of the RPC; 0 takes any free one; else what CometBFT's config.toml says, or 26657", min: 0, max: 65_535 };
+const HOST = { placeholder: 'ADDRESS', summary: 'address that the RPC listens on; only beyond the loopback addresses do other machines reach it; else what config.toml says, or 127.0.0.1' };
 const blockMs = optional(
   integer({ placeholder: 'MS', summary: 'milliseconds from one block to the next; else what the genesis calls nominal', min: MIN_BLOCK_MS, max: MAX_BLOCK_MS }),
 );
-const moniker = text({ placeholder: 'NAME', summary: 'name of the node that clients see', fallback: 'r3mes' });
+const moniker = optional(text({ placeholder: 'NAME', summary: "name of the node that clients see; else what CometBFT's config.toml says, or r3mes" }));
+const engineName = optional(
+  choice({ placeholder: 'NAME', summary: 'what decides: solo in this process, or comet; else what the chain was begun with, or solo for one validator and comet for several', choices: ['solo', 'comet'], variable: 'R3MES_NODE_ENGINE' }),
+);
+const cometbft = optional(text({ placeholder: 'PATH', summary: 'CometBFT 0.38.x to run; else the one of r3mes node engine install, or cometbft on PATH' }));
+const p2pPort = optional(integer({ placeholder: 'N', summary: 'port for peers under CometBFT; 0 takes any free one; else what config.toml says', min: 0, max: 65_535 }));
 
 const RUNNING = {
   running: 'whether a node runs in this home',
@@ -28,13 +33,16 @@ const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, heigh
 
 const start = defineCommand({
   name: 'start',
-  summary: 'run the chain of this home: the solo engine with one validator, and its RPC',
+  summary: 'run the chain of this home: alone with the solo engine, or among validators with CometBFT',
   details:
-    'Seals blocks until Ctrl-C, a line a block, or with --detach in the background. It may be killed at any moment and started again. A genesis with several validators needs CometBFT. The process stays below 100 MB.',
+    'Seals blocks until Ctrl-C, a line a block, or with --detach in the background. It may be killed at any moment and started again. With CometBFT the application runs in a process of its own, and both are started again whenever they end. The application stays below 100 MB.',
   args: {},
   options: {
-    rpcPort: integer({ ...PORT, fallback: '26657' }),
-    rpcHost: text({ ...HOST, fallback: '127.0.0.1' }),
+    engine: engineName,
+    cometbft,
+    rpcPort: optional(integer(PORT)),
+    rpcHost: optional(text(HOST)),
+    p2pPort,
     blockMs,
     moniker,
     detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
@@ -67,8 +75,11 @@ const restart = defineCommand({
   details: 'It keeps the port, address and block time of the node that ran, unless others are given.',
   args: {},
   options: {
+    engine: engineName,
+    cometbft,
     rpcPort: optional(integer(PORT)),
     rpcHost: optional(text(HOST)),
+    p2pPort,
     blockMs,
     moniker,
     force: flag('end the old one by force if it does not stop in 5 seconds'),
@@ -98,6 +109,24 @@ const reset = defineCommand({
   examples: [['node reset --yes', 'deletes without asking']],
   json: { removed: 'whether there was anything to delete', folder: 'folder that was deleted', kept: 'list of files that were kept' },
   load: async () => (await import('./reset.js')).nodeReset,
+});
+
+const engine = defineCommand({
+  name: 'engine',
+  summary: 'install CometBFT for this home, or show which one a start runs',
+  details:
+    'install has Go build CometBFT 0.38.26 from its module proxy, which takes a minute or two, or copies a binary with --from. The SHA-256 is written down, and every start compares it.',
+  args: { action: choice({ placeholder: 'ACTION', summary: 'install or show', choices: ['install', 'show'] }) },
+  options: {
+    from: optional(text({ placeholder: 'PATH', summary: 'binary of CometBFT 0.38.x to copy, instead of building one' })),
+    force: flag('install it anew, although one is there'),
+  },
+  examples: [
+    ['node engine install', 'builds CometBFT with the Go on PATH'],
+    ['node engine install --from ./cometbft', 'copies a binary'],
+  ],
+  json: { file: 'the binary', version: 'its version', sha256: 'its SHA-256 in hexadecimal', installed: 'whether it was installed just now' },
+  load: async () => (await import('./engine.js')).nodeEngine,
 });
 
 const logs = defineCommand({
@@ -153,6 +182,6 @@ const devnet = defineCommand({
 
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, devnet',
-  commands: [start, stop, restart, status, reset, logs, devnet],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, devnet',
+  commands: [start, stop, restart, status, reset, logs, engine, devnet],
 };
