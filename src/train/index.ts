@@ -1,4 +1,4 @@
-export { adapterLayout, checkLora, initialAdapter, MAX_RANK, nativeLora, readAdapter, readAdapterConfig, slotValues, writeAdapter, writeAdapterConfig } from './adapter.js';
+export { adapterLayout, checkLora, initialAdapter, MAX_RANK, nativeLora, readAdapter, readAdapterConfig, readPeftAdapter, slotValues, writeAdapter, writeAdapterConfig } from './adapter.js';
 export { aggregate } from './aggregate.js';
 export { memoryFolder, memorySource } from './byte-source.js';
 export type { ByteSource, ModelFolder } from './byte-source.js';
