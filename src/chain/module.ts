@@ -63,6 +63,7 @@ export interface Module {
   /** Reads this module's part of `app_state`. @throws InvalidInputError naming the wrong field. */
   initGenesis(ctx: Context, state: unknown): void;
   /** The module's part of `app_state` that reproduces its state. */
+  exportGenesis?(ctx: QueryContext): unknown;
   beginBlock?(ctx: Context): void;
   endBlock?(ctx: Context): void;
 }
