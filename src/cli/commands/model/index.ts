@@ -1,5 +1,5 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { integer, list, optional, setting, text } from '../../frame/option.js';
+import { decimal, flag, integer, list, optional, setting, text } from '../../frame/option.js';
 
 const inspect = defineCommand({
   name: 'inspect',
@@ -68,4 +68,41 @@ const check = defineCommand({
   load: async () => (await import('./check.js')).modelCheck,
 });
 
-export const modelNoun: Noun = { name: 'model', summary: 'backbones and adapters: inspect, check', commands: [inspect, check] };
+const run = defineCommand({
+  name: 'run',
+  summary: 'continue a text with a model, with or without an adapter',
+  details:
+    'Prefill and decode use the arithmetic of training: the same prompt, settings and seed give the same tokens on every machine and for every number of threads. Without --temperature the most likely token is taken.',
+  args: { directory: optional(text({ placeholder: 'DIR', summary: 'checkpoint with its tokenizer.json; bitnet-nano if not given' })) },
+  options: {
+    adapter: optional(text({ placeholder: 'DIR', summary: 'directory of a PEFT adapter' })),
+    prompt: optional(text({ placeholder: 'TEXT', summary: 'what to continue' })),
+    promptFile: optional(text({ placeholder: 'FILE', summary: 'UTF-8 file with what to continue' })),
+    maxTokens: integer({ placeholder: 'N', min: 1, max: 1_048_576, fallback: '128', summary: 'most tokens to write' }),
+    temperature: decimal({ placeholder: 'T', min: 0, max: 1000, fallback: '0', summary: 'divides the logits before drawing; 0 draws nothing' }),
+    topK: integer({ placeholder: 'N', min: 0, max: 8_388_608, fallback: '0', summary: 'draw from the N most likely tokens only; 0 for all' }),
+    topP: decimal({ placeholder: 'P', min: 0.000001, max: 1, fallback: '1', summary: 'draw from the most likely tokens that together have this probability' }),
+    seed: text({ placeholder: 'TEXT', fallback: '0', summary: 'decides the draws' }),
+    ignoreEos: flag('go on behind a token that ends the text'),
+    threads: setting('threads'),
+  },
+  examples: [
+    ['model run --prompt "To be, or not to be" --max-tokens 40', 'with the model of the package'],
+    ['model run ./bitnet-b1.58-2B-4T --adapter ./adapter --prompt-file p.txt --temperature 0.8 --top-p 0.9 --seed 7', 'draws, the same on every machine'],
+  ],
+  json: {
+    model: 'name of the checkpoint',
+    text: 'what was written',
+    tokens: 'its ids; a token that ends the text is the last one',
+    promptTokens: 'tokens of the prompt',
+    stopped: 'end (a token that ends the text) or length',
+    seed: 'that decided the draws',
+    threads: 'that computed',
+    prefillTokensPerSecond: 'tokens of the prompt a second, up to the first one written',
+    decodeTokensPerSecond: 'tokens a second after the first one',
+  },
+  stream: true,
+  load: async () => (await import('./run.js')).modelRun,
+});
+
+export const modelNoun: Noun = { name: 'model', summary: 'backbones and adapters: inspect, check, run', commands: [inspect, check, run] };
