@@ -1,5 +1,5 @@
 /** The same methods over gRPC, with reflection and health; on the loopback address unless told otherwise. */
-import { Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type ServerUnaryCall, logVerbosity, type sendUnaryData, setLogVerbosity } from '@grpc/grpc-js';
 
 import type { Backend } from './backend.js';
 import { type Method, schema } from './descriptors.js';
@@ -36,6 +36,8 @@ export class GrpcServer {
 
   /** @throws R3mesError PORT_IN_USE, or CANNOT_LISTEN for an address that is not ours. */
   static async listen({ router, backend, port, host = '127.0.0.1' }: GrpcOptions): Promise<GrpcServer> {
+    // What the library would write to stderr comes back as an error too.
+    setLogVerbosity(logVerbosity.NONE);
     const server = new Server({
       'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
       'grpc.max_send_message_length': MAX_ANSWER_BYTES,

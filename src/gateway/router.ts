@@ -75,7 +75,8 @@ export class Router {
   toStatus(error: unknown): StatusError {
     if (error instanceof StatusError) return error;
     if (error instanceof R3mesError) {
-      if (error.code === 'NODE_UNREACHABLE') return new StatusError('UNAVAILABLE', error.message);
+      // Where the node is, is nobody's business here.
+      if (error.code === 'NODE_UNREACHABLE') return new StatusError('UNAVAILABLE', 'the node behind this gateway does not answer');
       if (error.code === 'INVALID_INPUT') return new StatusError('INVALID_ARGUMENT', error.message);
       return new StatusError('UNKNOWN', error.message);
     }

@@ -17,10 +17,11 @@ export type { NormalizedModel, StreamedFile } from './normalize.js';
 export { readOptimizer, writeOptimizer } from './optimizer.js';
 export { REFERENCE_BOUNDS, runReferenceCase } from './reference-case.js';
 export type { ReferenceCaseFiles, ReferenceCaseResult } from './reference-case.js';
-export { readSafetensors, writeSafetensors } from './safetensors.js';
+export { byteLength, elements, readSafetensors, writeSafetensors } from './safetensors.js';
 export type { Dtype, Tensor, TensorInfo } from './safetensors.js';
 export { firstDifferentBits, GOLDEN_STEPS, goldenJob, goldenResults, tensorDigests } from './selftest.js';
 export type { GoldenResults, GoldenStep } from './selftest.js';
+export { TensorFiles } from './tensor-files.js';
 export { verifyMaster } from './verify-master.js';
 export type { MasterComparison, MasterDifference } from './verify-master.js';
 export type {

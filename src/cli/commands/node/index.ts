@@ -1,5 +1,6 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { choice, flag, integer, optional, setting, text } from '../../frame/option.js';
+import { choice, flag, integer, optional, parsed, setting, text } from '../../frame/option.js';
+import { parseListenAddress } from '../../node/listen-address.js';
 
 const MIN_BLOCK_MS = 20;
 const MAX_BLOCK_MS = 3_600_000;
@@ -23,7 +24,17 @@ const RUNNING = {
   rpc: 'URL of its RPC',
   height: 'newest block, as text; null where it does not answer',
   appHash: 'application hash of that block in hexadecimal',
+  engine: 'solo or comet',
+  catchingUp: 'whether it still fetches blocks that others have',
+  peers: 'how many other nodes it is connected to',
+  mempoolTxs: 'transactions that wait for a block',
+  votingPower: 'voting power of its validator, as text; 0 where it is none',
+  blockMs: 'milliseconds from one block to the next',
   rssBytes: 'resident memory of its process',
+  appPid: 'process of the application under CometBFT, else null',
+  appRssBytes: 'resident memory of that process',
+  cometPid: 'process of CometBFT, else null',
+  cometRssBytes: 'resident memory of that process',
   mode: 'foreground or background',
   startedAt: 'when it began to answer',
   log: 'its log file',
@@ -103,9 +114,10 @@ const status = defineCommand({
 const reset = defineCommand({
   name: 'reset',
   summary: 'delete state and blocks of the chain; keys, genesis, wallets and content stay',
-  details: 'The next start begins the chain anew from its genesis. Refused while the node runs.',
+  details:
+    'The next start begins the chain anew from its genesis. Refused while the node runs. Among several validators it stays written down what this one has signed, so that it cannot sign twice.',
   args: {},
-  options: {},
+  options: { forgetSigned: flag('forget what the validator key has signed, too: only where every validator begins anew') },
   examples: [['node reset --yes', 'deletes without asking']],
   json: { removed: 'whether there was anything to delete', folder: 'folder that was deleted', kept: 'list of files that were kept' },
   load: async () => (await import('./reset.js')).nodeReset,
@@ -180,8 +192,28 @@ const devnet = defineCommand({
   load: async () => (await import('./devnet.js')).nodeDevnet,
 });
 
+const api = defineCommand({
+  name: 'api',
+  summary: 'serve REST and gRPC for wallets and explorers, in a process of its own in front of any node',
+  details:
+    'Answers what the Cosmos SDK 0.50 does, with its JSON: queries, simulation, sending, blocks, transactions by event; gRPC with reflection and health. GET /openapi.json describes the routes. Give other machines an address beyond the loopback one only behind a proxy that limits them.',
+  args: {},
+  options: {
+    api: parsed({ placeholder: 'HOST:PORT', summary: 'where REST listens; port 0 takes any free one; off turns it off', fallback: '127.0.0.1:1317', parse: parseListenAddress }),
+    grpc: parsed({ placeholder: 'HOST:PORT', summary: 'where gRPC listens; port 0 takes any free one; off turns it off', fallback: '127.0.0.1:9090', parse: parseListenAddress }),
+    node: setting('node'),
+  },
+  examples: [
+    ['node api', 'REST on port 1317 and gRPC on 9090, for the node of this machine'],
+    ['node api --grpc off --node http://10.0.0.5:26657', 'REST alone, for another node'],
+  ],
+  json: { pid: 'this process', node: 'RPC of the node behind it', api: 'URL of REST, or null', grpc: 'address of gRPC, or null', rssBytes: 'resident memory of this process' },
+  stream: true,
+  load: async () => (await import('./api.js')).nodeApi,
+});
+
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, devnet',
-  commands: [start, stop, restart, status, reset, logs, engine, devnet],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, devnet, api',
+  commands: [start, stop, restart, status, reset, logs, engine, devnet, api],
 };
