@@ -1,8 +1,8 @@
 /** Which CometBFT runs: found, of the right version, and unchanged since it was installed. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { accessSync, constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -15,6 +15,7 @@ export const COMET_VERSION = '0.38.26';
 /** The ABCI of 0.37 and of 1.x differs, and clients choose by these digits how they read the RPC. */
 const WANTED = /^0\.38\.[0-9]+$/;
 const VERSION_TIMEOUT_MS = 10_000;
+const READ_BYTES = 256 * 1024;
 const PROGRAM = process.platform === 'win32' ? 'cometbft.exe' : 'cometbft';
 
 const INSTALL_HINT = 'install it with: r3mes node engine install (needs Go), or name a binary with --cometbft PATH';
@@ -34,10 +35,20 @@ export interface CometBinary {
   readonly sha256: string;
 }
 
+/** In hexadecimal. One buffer for the whole file: the process that asks stays for long, and small. */
 export async function sha256OfFile(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const handle = await open(file);
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 function isExecutable(file: string): boolean {

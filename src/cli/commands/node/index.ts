@@ -114,9 +114,10 @@ const status = defineCommand({
 const reset = defineCommand({
   name: 'reset',
   summary: 'delete state and blocks of the chain; keys, genesis, wallets and content stay',
-  details: 'The next start begins the chain anew from its genesis. Refused while the node runs.',
+  details:
+    'The next start begins the chain anew from its genesis. Refused while the node runs. Among several validators it stays written down what this one has signed, so that it cannot sign twice.',
   args: {},
-  options: {},
+  options: { forgetSigned: flag('forget what the validator key has signed, too: only where every validator begins anew') },
   examples: [['node reset --yes', 'deletes without asking']],
   json: { removed: 'whether there was anything to delete', folder: 'folder that was deleted', kept: 'list of files that were kept' },
   load: async () => (await import('./reset.js')).nodeReset,

@@ -6,11 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { modelNoun } from '../../../../../src/cli/commands/model/index.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../../../../../src/cli/model-directory.js';
 import { runCli, temporaryFolder } from '../../harness.js';
-import { expectDeclaredKeys } from '../golden.js';
+import { expectDeclaredKeys, expectGoldenHelp } from '../golden.js';
 
 const PROMPT = ['--prompt', 'To be, or not to be', '--max-tokens', '12'];
 
 describe('model run', () => {
+  it('has its help pinned', () => expectGoldenHelp(modelNoun, 'run'));
+
   it('writes the same text for any number of threads, and in pieces that make up the whole', async () => {
     const one = await runCli(['model', 'run', ...PROMPT, '--threads', '1', '--json']);
     expect(one.code).toBe(0);
