@@ -3,6 +3,7 @@ import { Branch } from './branch.js';
 import type { Change, Database, Key, Reader } from './database.js';
 import { type Commits, type LastCommit, noteCommit, readCommits } from './last-commit.js';
 import { Multistore, type PreparedVersion, appHashOf, damaged } from './multistore.js';
+import { StateVersion } from './state-version.js';
 import { ValueCache } from './value-cache.js';
 
 export type { LastCommit } from './last-commit.js';
@@ -45,6 +46,18 @@ export class StateStore implements Reader {
   /** Nothing before the first commit. */
   get last(): LastCommit | undefined {
     return this.#commits?.last;
+  }
+
+  /** Height of the oldest block whose state can be read; nothing before the first commit. */
+  get oldestHeight(): bigint | undefined {
+    return this.#commits?.oldestHeight;
+  }
+
+  /** The state after a kept block; nothing for another one. @throws DatabaseError DATABASE_CORRUPT */
+  at(height: bigint): StateVersion | undefined {
+    if (this.#commits === undefined || height < this.#commits.oldestHeight || height > this.#commits.last.height) return undefined;
+    const roots = height === this.#commits.last.height ? this.#trees.latest : this.#trees.rootsAt(Number(height));
+    return new StateVersion(this.#database, this.#trees, roots);
   }
 
   get(key: Key): Uint8Array | undefined {
