@@ -49,12 +49,14 @@ LoraLinear prepare_lora(const float* a, const float* b, int rank, int in, int ou
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where) {
   const std::size_t stride = padded(in);
   LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Left{}};
-  const Rows16 row16 = take_rows16(arena, rows, in);
-  row16_rows(x, ldx, rows, in, row16, where);
+  if (with_row16) input.row16 = take_left(take_rows16(arena, rows, in), rows, arena);
   for (int i = 0; i < rows; ++i) {
-    input.dequant_scale[i] = act8(x + i * ldx, in, absmax_bits(x + i * ldx, in), input.act8 + i * stride);
+    const float* row = x + i * ldx;
+    const std::uint32_t absmax = absmax_bits(row, in);
+    require_finite(row, in, absmax, where, i);
+    if (with_row16) quantize_row(input.row16, i, row, in, absmax, padded(in), where, i);
+    input.dequant_scale[i] = act8(row, in, absmax, input.act8 + i * stride);
   }
-  if (with_row16) input.row16 = left_of(row16, rows, in, arena);
   return input;
 }
 
@@ -73,10 +75,8 @@ void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearIn
   product(input.row16, 0, rows, lora->a_rows.panels(), rank, in, lora->a_rows.scales(), [&](int i, int j0, int n, const float* v) {
     for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = v[j];
   });
-  const Rows16 u16 = take_rows16(arena, rows, rank);
-  row16_rows(u, rank, rows, rank, u16, where);
   const float scaling = lora->scaling;
-  product(left_of(u16, rows, rank, arena), 0, rows, lora->b_rows.panels(), out, rank, lora->b_rows.scales(),
+  product(left_rows(u, rank, rows, rank, arena, where), 0, rows, lora->b_rows.panels(), out, rank, lora->b_rows.scales(),
           [&](int i, int o0, int n, const float* v) {
             float* to = y + i * ldy + o0;
             for (int o = 0; o < n; ++o) to[o] = to[o] + scaling * v[o];
@@ -107,9 +107,7 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
               for (int j = 0; j < n; ++j) du[i * rank + j0 + j] = lora->scaling * v[j];
             });
     if (dx != nullptr) {
-      const Rows16 du16 = take_rows16(arena, rows, rank);
-      row16_rows(du, rank, rows, rank, du16, where);
-      product(left_of(du16, rows, rank, arena), 0, rows, lora->a_columns.panels(), in, rank, lora->a_columns.scales(),
+      product(left_rows(du, rank, rows, rank, arena, where), 0, rows, lora->a_columns.panels(), in, rank, lora->a_columns.scales(),
               [&](int i, int c0, int n, const float* v) {
                 float* row = to + i * ldto + c0;
                 for (int c = 0; c < n; ++c) row[c] = row[c] + v[c];
@@ -126,7 +124,7 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
 BlockColumns block_columns(const float* x, std::size_t ldx, int tokens, int first, int count, Arena& arena, const Where& where) {
   BlockColumns columns{take_panels(arena, tokens, count), {}, first, count};
   std::int32_t* e = arena.get<std::int32_t>(count);
-  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, e, where);
+  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, e, arena, where);
   columns.scales = scales_of(columns.panels, e, count, tokens, arena);
   return columns;
 }
