@@ -19,6 +19,9 @@ static_assert(kQueryTile % kMicroRows == 0 && kKeyTile % kStoreColumns == 0 && k
 
 inline int key_tiles(int n) { return (n + kKeyTile - 1) / kKeyTile * kKeyTile; }
 
+/** Distance of rows of n floats: an odd number of tiles, else all rows of a column fall into the same few sets of a cache. */
+inline std::size_t row_distance(int n) { return static_cast<std::size_t>(key_tiles(n) | kKeyTile); }
+
 /** Rows of a head [T][stride] as right operand whose terms are the head's size. */
 Panels packed_rows(const Rows16& rows, int tokens, int head_size, Arena& arena) {
   const Panels panels = take_panels(arena, head_size, tokens);
@@ -196,7 +199,7 @@ KeyValue prepare_backward(const Rows16& k, const Rows16& v, int tokens, int head
 void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last, float scale, float* o, std::size_t ldo,
                        float* row_max, float* inverse_sum, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t lds = key_tiles(last);
+  const std::size_t lds = row_distance(last);
   float* s = arena.get<float>(kQueryTile * lds);
   const Left queries = left_of(Rows16{q.q + first * q.stride, q.stride, q.e + first}, last - first, kv.head_size, arena);
   const Weights b = take_weights(last, arena);
@@ -251,7 +254,7 @@ void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, st
                         std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int T = kv.tokens;
-  const std::size_t side = key_tiles(T), stripe = std::min(side, static_cast<std::size_t>(kKeyStripe));
+  const std::size_t side = row_distance(T), stripe = row_distance(std::min(T, kKeyStripe));
   float* ds = arena.get<float>(side * T);
   float* p = arena.get<float>(stripe * T);
   for (int j0 = 0; j0 < T; j0 += kKeyStripe) {
@@ -266,7 +269,7 @@ void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, st
 void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int first, int last, float* dq, std::size_t ld,
                                 Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t side = key_tiles(last);
+  const std::size_t side = row_distance(last);
   float* p = arena.get<float>(kQueryTile * side);
   float* ds = arena.get<float>(kQueryTile * side);
   const Weights b = take_weights(last, arena);
@@ -280,7 +283,7 @@ void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int f
 void attention_backward_keys(const KeyValue& kv, const QueryHead& head, int first, int last, float* dk, float* dv,
                              std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t stripe = key_tiles(std::min(last - first, kKeyStripe));
+  const std::size_t stripe = row_distance(std::min(last - first, kKeyStripe));
   float* p = arena.get<float>((kv.tokens - first) * stripe);
   float* ds = arena.get<float>((kv.tokens - first) * stripe);
   for (int j0 = first; j0 < last; j0 += kKeyStripe) {
