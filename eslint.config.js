@@ -9,6 +9,7 @@ const zones = [
   { target: './src/native', from: './src', except: ['./native', './protocol'] },
   { target: './src/storage', from: './src', except: ['./storage', './protocol'] },
   { target: './src/client', from: './src', except: ['./client', './protocol'] },
+  { target: './src/gateway', from: './src', except: ['./gateway', './client', './protocol'], message: 'the gateway knows a node by its RPC only' },
   { target: './src/dataset', from: './src', except: ['./dataset', './protocol'] },
   { target: './src/train', from: './src', except: ['./train', './native', './protocol'] },
   { target: './src/chain/store', from: './src', except: ['./chain/store', './protocol'] },
@@ -21,7 +22,7 @@ const zones = [
   { target: './src/chain/app', from: './src', except: ['./chain', './protocol'] },
   { target: './src/chain', from: './src', except: ['./chain', './protocol'] },
   { target: './src/roles', from: './src', except: ['./roles', './client', './train', './storage', './dataset', './native', './protocol'] },
-  { target: ['./src/protocol', './src/native', './src/storage', './src/client', './src/dataset', './src/train', './src/chain', './src/roles'], from: './src/cli', message: 'nothing imports cli' },
+  { target: ['./src/protocol', './src/native', './src/storage', './src/client', './src/dataset', './src/train', './src/chain', './src/gateway', './src/roles'], from: './src/cli', message: 'nothing imports cli' },
 ];
 
 const deterministic = {

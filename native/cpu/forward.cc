@@ -1,27 +1,12 @@
 // The forward pass of a job, tile by tile (docs/arithmetic.md §2).
 #include <algorithm>
-#include <cmath>
 
+#include "activation.h"
 #include "bits.h"
 #include "job.h"
 #include "norm.h"
 
 namespace r3mes::cpu {
-
-namespace {
-
-/** Refuses rows that are not finite: max(x, 0) would turn −infinity and NaN into a zero that nothing later notices. */
-void require_finite(const float* x, int rows, int n, const Where& where) {
-  for (int i = 0; i < rows; ++i) {
-    const float* row = x + static_cast<std::size_t>(i) * n;
-    if (absmax_bits(row, n) < kInfinityBits) continue;
-    for (int c = 0; c < n; ++c) {
-      if (!std::isfinite(row[c])) not_finite(where, i, c, row[c]);
-    }
-  }
-}
-
-}  // namespace
 
 void Job::embed(const Tile& t) {
   const std::int32_t* tokens = batch_.tokens + static_cast<std::size_t>(first_sequence_ + t.sequence) * T_ + t.first;
@@ -135,10 +120,7 @@ void Job::forward_from_attention(int layer, const Tile& t, Arena& arena) {
     Arena::Mark inner(arena);
     const float* gate = a.gate.at(t.row * F);
     const float* up = a.up.at(t.row * F);
-    for (std::size_t i = 0; i < nF; ++i) {
-      const float p = gate[i] > 0.0f ? gate[i] : 0.0f;
-      n[i] = (p * p) * up[i];
-    }
+    squared_relu(gate, up, nF, n);
     for (int i = 0; i < t.rows; ++i) {
       *a.rstd_ffn.at(t.row + i) = rms_norm(n + i * F, weights.ffn_sub_norm.data(), F, eps, n + i * F, arena,
                                            where("mlp.ffn_sub_norm input", layer, t), i);

@@ -9,20 +9,30 @@
 
 namespace r3mes::cpu {
 
-void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
-  Arena::Mark mark(arena);
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits) {
   const std::size_t vocab = head.vocab;
-  const Left n16 = left_rows(n, head.hidden, rows, head.hidden, arena, where);
-  product(n16, 0, rows, head.row_panels(), head.vocab, head.hidden, head.scales(),
-          [&](int i, int v0, int n_, const float* v) { std::copy(v, v + n_, logits + i * vocab + v0); });
+  const Panels all = head.row_panels();
+  product(n16, 0, rows, Panels{all.panel(first / kLanes), all.terms}, std::min(end, head.vocab) - first, head.hidden, head.scales().from(first),
+          [&](int i, int v0, int n, const float* v) { std::copy(v, v + n, logits + i * vocab + first + v0); });
+}
+
+void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where) {
+  const std::size_t vocab = head.vocab;
   for (int i = 0; i < rows; ++i) {
     // |logit| < 2^(30 + e + e) · hidden: only where that can reach 2^128 is there anything to look for.
-    if (n16.rows.e[i] + head.exponent_most <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
+    if (n16.e[i] + head.exponent_most <= 60 || absmax_bits(logits + i * vocab, head.vocab) < kInfinityBits) continue;
     for (int v = 0; v < head.vocab; ++v) {
       const float value = logits[i * vocab + v];
       if ((bits_of(value) & kAbsMask) >= kInfinityBits) not_finite(Where{"logits", -1, where.sequence, where.row}, i, v, value);
     }
   }
+}
+
+void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
+  Arena::Mark mark(arena);
+  const Left n16 = left_rows(n, head.hidden, rows, head.hidden, arena, where);
+  head_columns(head, n16, rows, 0, head.vocab, logits);
+  require_finite_logits(head, n16.rows, rows, logits, where);
 }
 
 void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, std::int64_t* losses, float* inverse_sum,

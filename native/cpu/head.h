@@ -36,6 +36,12 @@ HeadWeights make_head(int vocab, int hidden, const Where& where, Row row);
 /** logits [rows, vocab] of n [rows, hidden] (after the final norm). */
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where);
 
+/** Columns [first, end) of them, from the row16 of n; `first` is a multiple of kLanes. */
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits);
+
+/** Throws NOT_FINITE for a logit beyond binary32. */
+void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where);
+
 /** Largest loss of one token that the fixed point holds, in nats. */
 constexpr float kLossLimit = 4194304.0f;
 

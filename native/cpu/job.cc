@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "adapter.h"
 #include "bits.h"
 #include "fpenv.h"
 
@@ -67,19 +68,7 @@ Job::Job(const r3mes_model& model, const r3mes_sequences& batch, const r3mes_run
 
 void Job::run(float* gradients, float* logits, std::int64_t* losses) {
   rope_ = rope_table(T_, model_.inverse_frequencies);
-  if (batch_.lora != nullptr) {
-    const float scaling = batch_.lora->alpha / static_cast<float>(batch_.lora->rank);
-    lora_.resize(layout_.a.size());
-    pool_.run(static_cast<int>(layout_.a.size()), [&](int i, Arena&) {
-      const int linear = i % R3MES_LINEARS;
-      if (!targets(linear, linear)) return;
-      const std::string name = std::string(linear_name(linear)) + ".lora_";
-      const std::string a = name + "A.weight", b = name + "B.weight";
-      lora_[i] = prepare_lora(batch_.adapter + layout_.a[i], batch_.adapter + layout_.b[i], batch_.lora->rank,
-                              linear_in(shape_, linear), linear_out(shape_, linear), scaling,
-                              Where{a.c_str(), i / R3MES_LINEARS}, Where{b.c_str(), i / R3MES_LINEARS});
-    });
-  }
+  if (batch_.lora != nullptr) lora_ = prepare_adapter(shape_, *batch_.lora, layout_, batch_.adapter, pool_);
   if (kind_ == Kind::kTrain) {
     std::fill(gradients, gradients + layout_.size, 0.0f);
     // The linears that share an input stand together: q k v, o, gate up, down.

@@ -1,5 +1,6 @@
 #include "linear.h"
 
+#include <algorithm>
 #include <string>
 
 #include "bits.h"
@@ -50,37 +51,59 @@ LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bo
   const std::size_t stride = padded(in);
   LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Left{}};
   if (with_row16) input.row16 = take_left(take_rows16(arena, rows, in), rows, arena);
-  for (int i = 0; i < rows; ++i) {
+  quantize_into(x, ldx, in, input, where);
+  return input;
+}
+
+void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where) {
+  const std::size_t stride = padded(in);
+  for (int i = 0; i < input.rows; ++i) {
     const float* row = x + i * ldx;
     const std::uint32_t absmax = absmax_bits(row, in);
     require_finite(row, in, absmax, where, i);
-    if (with_row16) quantize_row(input.row16, i, row, in, absmax, padded(in), where, i);
+    if (input.row16.rows.q != nullptr) quantize_row(input.row16, i, row, in, absmax, padded(in), where, i);
     input.dequant_scale[i] = act8(row, in, absmax, input.act8 + i * stride);
   }
-  return input;
+}
+
+void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Left& u16, const Where& where) {
+  const int rank = lora.rank;
+  product(input.row16, 0, input.rows, lora.a_rows.panels(), rank, in, lora.a_rows.scales(), [&](int i, int j0, int n, const float* v) {
+    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = v[j];
+  });
+  for (int i = 0; i < input.rows; ++i) {
+    const float* row = u + static_cast<std::size_t>(i) * rank;
+    quantize_row(u16, i, row, rank, absmax_bits(row, rank), padded(rank), where, i);
+  }
+}
+
+void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Left& u16, int first, int end, float* y,
+                    std::size_t ldy, Arena& arena) {
+  const int last = std::min(end, linear.out());
+  product_ternary(input.act8, padded(linear.in()), input.rows, linear.w, Width::kInt8, arena, [&](int i, int o0, int n, const std::int32_t* sum) {
+    const float scale = input.dequant_scale[i] * linear.scale;
+    float* to = y + i * ldy + o0;
+    for (int o = 0; o < n; ++o) to[o] = static_cast<float>(sum[o]) * scale;
+  }, first, last);
+  if (lora == nullptr) return;
+  const float scaling = lora->scaling;
+  const Panels all = lora->b_rows.panels();
+  product(u16, 0, input.rows, Panels{all.panel(first / kLanes), all.terms}, last - first, lora->rank, lora->b_rows.scales().from(first),
+          [&](int i, int o0, int n, const float* v) {
+            float* to = y + i * ldy + first + o0;
+            for (int o = 0; o < n; ++o) to[o] = to[o] + scaling * v[o];
+          });
 }
 
 void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearInput& input, float* y, std::size_t ldy, float* u,
                     Arena& arena, const Where& where) {
-  const int in = linear.in(), out = linear.out(), rows = input.rows;
-  product_ternary(input.act8, padded(in), rows, linear.w, Width::kInt8, arena, [&](int i, int o0, int n, const std::int32_t* sum) {
-    const float scale = input.dequant_scale[i] * linear.scale;
-    float* to = y + i * ldy + o0;
-    for (int o = 0; o < n; ++o) to[o] = static_cast<float>(sum[o]) * scale;
-  });
-  if (lora == nullptr) return;
-
-  const int rank = lora->rank;
   Arena::Mark mark(arena);
-  product(input.row16, 0, rows, lora->a_rows.panels(), rank, in, lora->a_rows.scales(), [&](int i, int j0, int n, const float* v) {
-    for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = v[j];
-  });
-  const float scaling = lora->scaling;
-  product(left_rows(u, rank, rows, rank, arena, where), 0, rows, lora->b_rows.panels(), out, rank, lora->b_rows.scales(),
-          [&](int i, int o0, int n, const float* v) {
-            float* to = y + i * ldy + o0;
-            for (int o = 0; o < n; ++o) to[o] = to[o] + scaling * v[o];
-          });
+  Left u16{};
+  if (lora != nullptr) {
+    u16 = take_left(take_rows16(arena, input.rows, lora->rank), input.rows, arena);
+    lora_down(*lora, input, linear.in(), u, u16, where);
+  }
+  linear_columns(linear, lora, input, u16, 0, linear.out(), y, ldy, arena);
 }
 
 void linear_backward(const Linear& linear, const LoraLinear* lora, const float* dy, std::size_t lddy, int rows, float* dx,

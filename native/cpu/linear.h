@@ -55,12 +55,22 @@ struct LinearInput {
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where);
 
+/** The same into memory of the caller; `row16` only where it is present. */
+void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where);
+
 /**
  * y = base + scaling · B u.
  * Out: y [rows, ldy]; u [rows, rank] where `lora` is not null.
  */
 void linear_forward(const Linear& linear, const LoraLinear* lora, const LinearInput& input, float* y, std::size_t ldy, float* u,
                     Arena& arena, const Where& where);
+
+/** Its parts. u = A x, and its row16 for `linear_columns`. */
+void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* u, const Left& u16, const Where& where);
+
+/** y for the outputs [first, end) alone; `first` is a multiple of TernaryMatrix::kGroup. `u16` is not looked at without `lora`. */
+void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Left& u16, int first, int end, float* y,
+                    std::size_t ldy, Arena& arena);
 
 /**
  * Gradient of the input: dx = base + dz, or dx + (base + dz) where `add`. du [rows, rank] where `lora` is not null.

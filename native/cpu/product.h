@@ -44,6 +44,9 @@ struct Scales {
   const float* pow = nullptr;
   int least = 0;
   int most = 0;
+
+  /** Those of the columns from `first` on, a multiple of kLanes; what all of them span bounds these. */
+  Scales from(int first) const { return Scales{e == nullptr ? nullptr : e + first, pow == nullptr ? nullptr : pow + first, least, most}; }
 };
 
 /**
@@ -58,6 +61,13 @@ struct Panels {
   std::int16_t* panel(int index) const { return q + static_cast<std::size_t>(index) * stride(); }
   std::int16_t* quad(int column, int term) const { return panel(column / kLanes) + static_cast<std::size_t>(term / 4) * kQuadWords; }
   std::int16_t get(int column, int term) const { return quad(column, term)[(term % 4 / 2 * kLanes + column % kLanes) * 2 + term % 2]; }
+  void set(int column, int term, std::int16_t value) const {
+    std::int16_t* at = quad(column, term);
+    at[(term % 4 / 2 * kLanes + column % kLanes) * 2 + term % 2] = value;
+    if constexpr (kQuadHasSlices) {
+      reinterpret_cast<unsigned char*>(at + 4 * kLanes)[column % kLanes * 4 + term % 4] = static_cast<unsigned char>((value + 128) >> 8);
+    }
+  }
   /** The same columns from term `first` on, a multiple of 4; the panels stay `stride()` apart. */
   Panels from(int first) const { return Panels{q + static_cast<std::size_t>(first) / 4 * kQuadWords, terms}; }
 };

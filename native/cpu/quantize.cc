@@ -41,6 +41,16 @@ std::uint32_t absmax_bits(const float* x, int n) {
   return static_cast<std::uint32_t>(largest);
 }
 
+void require_finite(const float* x, int rows, int n, const Where& where) {
+  for (int i = 0; i < rows; ++i) {
+    const float* row = x + static_cast<std::size_t>(i) * n;
+    if (absmax_bits(row, n) < kInfinityBits) continue;
+    for (int c = 0; c < n; ++c) {
+      if (!std::isfinite(row[c])) not_finite(where, i, c, row[c]);
+    }
+  }
+}
+
 float largest(const float* x, int n) {
   // Compared as integers whose order is that of the floats: unlike a maximum of floats, that loop vectorises.
   std::int32_t best = std::numeric_limits<std::int32_t>::min();

@@ -16,6 +16,9 @@ Rows16 take_rows16(Arena& arena, std::size_t rows, int n);
 /** Bits of the largest magnitude of x[0..n); infinity's bits or more where a value is not finite. */
 std::uint32_t absmax_bits(const float* x, int n);
 
+/** Refuses rows that are not finite: max(x, 0) would turn −infinity and NaN into a zero that nothing later notices. Throws NOT_FINITE. */
+void require_finite(const float* x, int rows, int n, const Where& where);
+
 /** Largest of n floats that are finite. */
 float largest(const float* x, int n);
 

@@ -19,6 +19,8 @@ namespace r3mes::cpu {
 class TernaryMatrix {
  public:
   static constexpr int kGroup = 64;
+  /** End of a range of rows that is the end of the matrix. */
+  static constexpr int kAll = 0x7fffffff;
 
   TernaryMatrix() = default;
   TernaryMatrix(int rows, int columns);
@@ -96,18 +98,21 @@ inline ByteRows take_byte_rows(const std::int16_t* a, std::size_t lda, int rows,
 }
 
 /**
- * The exact sums Σ_k a_ik · W_ok, handed to `store(i, o0, n, v)` as int32 v[0..n). a: int16 [rows, lda], padded like W.
+ * The exact sums Σ_k a_ik · W_ok for the rows o of W in [first, end), handed to `store(i, o0, n, v)` as int32 v[0..n).
+ * a: int16 [rows, lda], padded like W; `first` is a multiple of kGroup.
  * int32 holds them: 128 · 2^17 for act8 and 32,639 · 65,793 for row16 are below 2^31; so are the sums of a slice with w + 1.
  */
 template <class Store>
-void product_ternary(const std::int16_t* a, std::size_t lda, int rows, const TernaryMatrix& w, Width width, Arena& arena, Store store) {
+void product_ternary(const std::int16_t* a, std::size_t lda, int rows, const TernaryMatrix& w, Width width, Arena& arena, Store store,
+                     int first = 0, int end = TernaryMatrix::kAll) {
   constexpr int kGroup = TernaryMatrix::kGroup;
   Arena::Mark mark(arena);
   const ByteRows bytes = take_byte_rows(a, lda, rows, w.columns(), width, arena);
   std::int32_t sums[kTernaryRows][kGroup], low[kTernaryRows][kGroup];
-  for (int o0 = 0; o0 < w.rows(); o0 += kGroup) {
+  const int last = std::min(end, w.rows());
+  for (int o0 = first; o0 < last; o0 += kGroup) {
     const std::uint8_t* group = w.group(o0 / kGroup);
-    const int n = std::min(kGroup, w.rows() - o0);
+    const int n = std::min(kGroup, last - o0);
     for (int i0 = 0; i0 < rows; i0 += kTernaryRows) {
       const int m = std::min(kTernaryRows, rows - i0);
       ternary_sums(bytes.hi + i0 * bytes.stride, bytes.stride, m, group, w.quads(), sums);
@@ -152,14 +157,16 @@ inline void dot_tile(const std::int16_t* __restrict a, std::size_t lda, const st
 
 /** As above; here the weights become int16 in scratch. */
 template <class Store>
-void product_ternary(const std::int16_t* a, std::size_t lda, int rows, const TernaryMatrix& w, Width, Arena& arena, Store store) {
+void product_ternary(const std::int16_t* a, std::size_t lda, int rows, const TernaryMatrix& w, Width, Arena& arena, Store store,
+                     int first = 0, int end = TernaryMatrix::kAll) {
   constexpr int kColumns = 32, kRows = 16;
   const int K = padded(w.columns());
   Arena::Mark mark(arena);
   std::int16_t* panel = arena.get<std::int16_t>(static_cast<std::size_t>(kColumns) * K);
   std::int32_t sum[kRows][kColumns];
-  for (int o0 = 0; o0 < w.rows(); o0 += kColumns) {
-    const int n = std::min(kColumns, w.rows() - o0);
+  const int last = std::min(end, w.rows());
+  for (int o0 = first; o0 < last; o0 += kColumns) {
+    const int n = std::min(kColumns, last - o0);
     w.expand(o0, n, panel);
     for (int i0 = 0; i0 < rows; i0 += kRows) {
       const int m = std::min(kRows, rows - i0);

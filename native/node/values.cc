@@ -17,6 +17,7 @@ const char* code_of(r3mes_status status) {
     case R3MES_OVERFLOW: return "OVERFLOW";
     case R3MES_OUT_OF_MEMORY: return "OUT_OF_MEMORY";
     case R3MES_CANCELLED: return "CANCELLED";
+    case R3MES_DEVICE_FAILED: return "DEVICE_FAILED";
   }
   return "BAD_VALUE";
 }

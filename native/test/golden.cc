@@ -2,59 +2,28 @@
 // of threads and micro-batch size: they stand in test/vectors/arithmetic.
 //
 //   golden [threads] [micro_batch] [file]    with a file: fails where the lines are not exactly those of the file
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "r3mes/kernels.h"
 #include "r3mes/optimizer.h"
-#include "r3mes/train.h"
 #include "sha256.h"
+#include "steps.h"
 #include "synthetic.h"
 
 namespace {
 
 using test::Random;
+using test::require;
 using test::Sha256;
 using std::vector;
 
 int threads = 1;
 int micro_batch = 1;
 
-void require(r3mes_status status, const r3mes_error& error) {
-  if (status == R3MES_OK) return;
-  std::printf("ERROR %d %s\n", static_cast<int>(status), error.message);
-  std::exit(1);
-}
+test::GoldenLines lines;
 
-vector<std::string> lines;
-
-void line(const char* name, Sha256& hash) {
-  lines.push_back(std::string(name) + " " + hash.hex());
-  std::printf("%s\n", lines.back().c_str());
-}
-
-/** 0 where the printed lines are those of the file, in its order; else 1 and what differs. */
-int compare(const char* path) {
-  std::ifstream file(path);
-  if (!file) {
-    std::printf("ERROR cannot read %s, where the golden hashes should be\n", path);
-    return 1;
-  }
-  vector<std::string> expected;
-  for (std::string text; std::getline(file, text);) expected.push_back(text);
-  int different = 0;
-  for (std::size_t i = 0; i < std::max(lines.size(), expected.size()); ++i) {
-    const std::string got = i < lines.size() ? lines[i] : "nothing", want = i < expected.size() ? expected[i] : "nothing";
-    if (got == want) continue;
-    ++different;
-    std::printf("FAILED line %zu: got %s, expected %s\n", i + 1, got.c_str(), want.c_str());
-  }
-  std::printf("golden: %zu lines, %d differ\n", lines.size(), different);
-  return different == 0 && !lines.empty() ? 0 : 1;
-}
+void line(const char* name, Sha256& hash) { lines.add(name, hash); }
 
 void elementary() {
   vector<float> e, l;
@@ -212,59 +181,6 @@ void heads() {
   line("head", hash);
 }
 
-struct StepCase {
-  const char* name;
-  r3mes_model_shape shape;
-  bool tied;
-  r3mes_lora lora;
-  int sequences, length;
-};
-
-void step(const StepCase& c) {
-  const test::SyntheticModel synthetic(c.shape, c.tied, 21);
-  r3mes_model* model = nullptr;
-  r3mes_error error;
-  require(r3mes_model_create(&model, &c.shape, &synthetic.weights, threads, &error), error);
-  Random random(22);
-  const std::size_t size = test::adapter_size(model, c.lora);
-  vector<float> adapter = test::gaussians(random, size, 0.03125f);
-  vector<float> first(size), second(size), gradients(size);
-  const vector<std::int32_t> tokens = test::random_tokens(random, static_cast<std::size_t>(c.sequences) * c.length, c.shape.vocab_size);
-  const r3mes_run_options options{threads, micro_batch, nullptr, nullptr};
-  vector<std::int64_t> losses(c.sequences);
-  Sha256 hash;
-
-  vector<float> logits(tokens.size() * c.shape.vocab_size);
-  r3mes_sequences batch{tokens.data(), c.sequences, c.length, &c.lora, adapter.data(), size};
-  require(r3mes_logits(logits.data(), model, &batch, &options, &error), error);
-  hash.values(logits);
-
-  const r3mes_adamw_settings settings{2e-3f, 0.9f, 0.999f, 1e-8f, 0.01f};
-  for (std::uint64_t t = 1; t <= 2; ++t) {
-    batch.adapter = adapter.data();
-    float loss = 0.0f, again = 0.0f, norm = 0.0f;
-    require(r3mes_train_step(gradients.data(), losses.data(), &loss, model, &batch, &options, &error), error);
-    hash.values(&loss, 1).values(losses).values(gradients);
-    require(r3mes_evaluate(losses.data(), &again, model, &batch, &options, &error), error);
-    hash.values(&again, 1).values(losses);
-    vector<float> clipped(size), p(size), m(size), v(size), mean_gradient(size);
-    require(r3mes_clip(clipped.data(), &norm, gradients.data(), size, 1.0f, &error), error);
-    const float* all[] = {clipped.data(), gradients.data(), adapter.data()};
-    vector<std::int32_t> mean(size);
-    require(r3mes_trimmed_mean(mean.data(), all, 3, size, &error), error);
-    r3mes_mean_gradient(mean_gradient.data(), mean.data(), size);
-    require(r3mes_adamw(p.data(), m.data(), v.data(), adapter.data(), first.data(), second.data(), mean_gradient.data(), size, &settings, t,
-                        &error),
-            error);
-    hash.values(&norm, 1).values(mean).values(p).values(m).values(v);
-    adapter = p;
-    first = m;
-    second = v;
-  }
-  line(c.name, hash);
-  r3mes_model_destroy(model);
-}
-
 void initial() {
   vector<float> a(8 * 256);
   r3mes_error error;
@@ -287,9 +203,9 @@ int main(int argc, char** argv) {
   attention();
   heads();
   initial();
-  step({"step-gqa-tied", {64, 176, 2, 4, 2, 16, 256, 512, 1e-5f, 10000.0}, true, {4, 8.0f, 0x0f}, 3, 48});
-  step({"step-odd-untied", {72, 188, 3, 6, 3, 12, 301, 512, 1e-6f, 500000.0}, false, {5, 7.0f, 0x7f}, 5, 37});
-  step({"step-two-blocks", {32, 48, 1, 2, 1, 16, 67, 512, 1e-5f, 10000.0}, true, {3, 3.0f, 0x55}, 2, 300});
-  step({"step-long", {16, 20, 1, 2, 1, 8, 29, 2048, 1e-5f, 10000.0}, true, {2, 4.0f, 0x7f}, 1, 1100});
-  return argc > 3 ? compare(argv[3]) : 0;
+  for (const test::StepCase& c : test::kStepCases) {
+    Sha256 hash = test::step_hash(c, test::cpu_backend(threads, micro_batch));
+    line(c.name, hash);
+  }
+  return argc > 3 ? lines.compare(argv[3]) : 0;
 }

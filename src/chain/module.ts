@@ -1,10 +1,30 @@
 import { InvalidInputError } from '../protocol/errors.js';
+import type { ValidatorUpdate } from '../protocol/gen/tendermint/abci/types.js';
 import type { KvReader, KvStore } from './store/kv.js';
 
 /** An event of a transaction or of a block; every attribute is indexed. */
 export interface ModuleEvent {
   readonly type: string;
   readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** A validator's part in the commit of the last block. */
+export interface BlockVote {
+  /** First 20 bytes of SHA-256 of the consensus key. */
+  readonly address: Uint8Array;
+  /** Voting power that the vote had. */
+  readonly power: bigint;
+  /** Whether it voted at all, be it for nil. */
+  readonly signed: boolean;
+}
+
+/** Proof, checked by the engine, that a validator signed what it must not. */
+export interface BlockMisbehavior {
+  readonly address: Uint8Array;
+  /** Voting power at the time. */
+  readonly power: bigint;
+  readonly height: bigint;
+  readonly timeSeconds: bigint;
 }
 
 /** The block that is being executed, or, for a query, the last committed one. */
@@ -17,6 +37,10 @@ export interface BlockInfo {
   readonly genesisTimeSeconds: bigint;
   /** First 20 bytes of SHA-256 of the proposer's consensus key; empty in queries. */
   readonly proposerAddress: Uint8Array;
+  /** Who signed the last block; absent outside of the execution of a block. */
+  readonly votes?: readonly BlockVote[];
+  /** What the engine reports in this block. */
+  readonly misbehavior?: readonly BlockMisbehavior[];
 }
 
 /** What a query handler may see. */
@@ -44,6 +68,8 @@ export interface MessageHandler {
   execute(ctx: Context, value: Uint8Array): Uint8Array;
   /** Type URL of the response. */
   readonly responseTypeUrl: string;
+  /** Whether it is for proposals of governance, whose account is its only possible signer. */
+  readonly byAuthority?: boolean;
 }
 
 /** One gRPC query method, reached through abci_query by its path. */
@@ -63,8 +89,14 @@ export interface Module {
   /** Reads this module's part of `app_state`. @throws InvalidInputError naming the wrong field. */
   initGenesis(ctx: Context, state: unknown): void;
   /** The module's part of `app_state` that reproduces its state. */
+  exportGenesis?(ctx: QueryContext): unknown;
   beginBlock?(ctx: Context): void;
   endBlock?(ctx: Context): void;
+  /**
+   * Runs after all of genesis and after the `endBlock` hooks of all modules; of one module, staking.
+   * @returns the consensus keys whose power changed since the last call, each once.
+   */
+  validatorUpdates?(ctx: Context): readonly ValidatorUpdate[];
 }
 
 /**
@@ -101,7 +133,8 @@ export function defineMessage<M, R>(spec: {
   typeUrl: string;
   message: Codec<M>;
   response: Codec<R>;
-  signer: (msg: M) => string;
+  /** Who must sign, or all who must, in order. */
+  signer: (msg: M) => string | readonly string[];
   checkStateless: (msg: M) => void;
   execute: (ctx: Context, msg: M) => R;
 }): MessageHandler {
@@ -114,7 +147,10 @@ export function defineMessage<M, R>(spec: {
   return {
     typeUrl: spec.typeUrl,
     responseTypeUrl: `${spec.typeUrl}Response`,
-    signers: (bytes) => [spec.signer(decode(bytes))],
+    signers: (bytes) => {
+      const signers = spec.signer(decode(bytes));
+      return typeof signers === 'string' ? [signers] : signers;
+    },
     checkStateless: (bytes) => spec.checkStateless(decode(bytes)),
     execute: (ctx, bytes) => spec.response.encode(spec.execute(ctx, decode(bytes))).finish(),
   };

@@ -3,7 +3,7 @@ import { envName, SETTING_KEYS, type SettingInfo, SETTINGS } from './config/sett
 import type { AnyCommand, Noun } from './frame/command.js';
 import { EXIT_MEANING, mappedErrorCodes } from './frame/exit-codes.js';
 import { GLOBALS } from './frame/globals.js';
-import { envName as optionEnv, type Options } from './frame/option.js';
+import { type Options, variableOf } from './frame/option.js';
 import { argumentText, optionFlags } from './frame/program.js';
 
 function escape(cell: string): string {
@@ -18,7 +18,7 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 function optionTable(options: Options): string {
   const rows = Object.entries(options).map(([key, option]) => [
     `\`${optionFlags(key, option)}\``,
-    `\`${optionEnv(key)}\``,
+    `\`${variableOf(key, option)}\``,
     option.choices !== undefined && !option.summary.includes(option.choices.join(', ')) ? `${option.summary} (${option.choices.join(', ')})` : option.summary,
     option.required ? 'required' : option.fallback === undefined ? '' : `\`${option.fallback}\``,
   ]);

@@ -1,3 +1,4 @@
+export { createAminoConverters } from './amino.js';
 export {
   type BlockHeader,
   ChainClient,

@@ -1,6 +1,7 @@
 /** The messages that can be sent, and cosmjs's registry of them. */
 import { type GeneratedType, Registry } from '@cosmjs/proto-signing';
 
+import { AMINO_MESSAGES } from '../protocol/amino-messages.js';
 import { MsgSend } from '../protocol/gen/cosmos/bank/v1beta1/tx.js';
 import * as tx from '../protocol/gen/remes/remes/v1/tx.js';
 
@@ -29,8 +30,9 @@ export type ChainMessage = {
   readonly [Url in MessageTypeUrl]: { readonly typeUrl: Url; readonly value: ReturnType<Codecs[Url]['decode']> };
 }[MessageTypeUrl];
 
-/** For an unmodified SigningStargateClient as well. */
+/** For an unmodified SigningStargateClient as well: ours, and all that this chain takes of the Cosmos modules. */
 export function createRegistry(): Registry {
+  const all = Object.entries(AMINO_MESSAGES).map(([typeUrl, { codec }]) => [typeUrl, codec] as const);
   // Our codecs take messages of their own types, where cosmjs's type of codec takes anything.
-  return new Registry(Object.entries(CODECS) as unknown as [string, GeneratedType][]);
+  return new Registry([...all, ...Object.entries(CODECS)] as unknown as [string, GeneratedType][]);
 }

@@ -39,6 +39,7 @@ const network: Profile = {
     sigVerifyCostSecp256k1: 1000n,
     minGasPriceMicro: 2500n,
     maxTxBytes: 65_536n,
+    feeBurnBps: 2000n,
   },
   node: {
     minStakeMiner: remes(1_000n),

@@ -28,8 +28,9 @@ interface Fields {
 const ANY: Fields = { 1: LENGTH_DELIMITED, 2: LENGTH_DELIMITED };
 const COIN: Fields = { 1: LENGTH_DELIMITED, 2: LENGTH_DELIMITED };
 const BODY: Fields = { 1: ANY, 2: LENGTH_DELIMITED, 3: VARINT, 1023: ANY, 2047: ANY };
-/** Only the single mode: whoever signs as several keys is refused later, by name. */
-const MODE_INFO: Fields = { 1: { 1: VARINT }, 2: LENGTH_DELIMITED };
+const SINGLE_MODE: Fields = { 1: VARINT };
+/** One key, or several with a bit for each; a multisig inside of a multisig is no known field. */
+const MODE_INFO: Fields = { 1: SINGLE_MODE, 2: { 1: { 1: VARINT, 2: LENGTH_DELIMITED }, 2: { 1: SINGLE_MODE } } };
 const AUTH_INFO: Fields = {
   1: { 1: ANY, 2: MODE_INFO, 3: VARINT },
   2: { 1: COIN, 2: VARINT, 3: LENGTH_DELIMITED, 4: LENGTH_DELIMITED },

@@ -6,8 +6,8 @@ import { InvalidInputError } from '../protocol/errors.js';
 import { taggedHash } from '../protocol/hash.js';
 import { initialLoraA, TARGETS, type NativeLora, type Target } from '../native/index.js';
 import { linearPath, linearShape } from './checkpoint-layout.js';
-import { describeIssue, shownName } from './describe.js';
-import { float32Tensor, float32Values, readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
+import { describeIssue, shown, shownName } from './describe.js';
+import { float32Tensor, readSafetensors, widened, writeSafetensors, type Dtype, type Tensor } from './safetensors.js';
 import type { Adapter, AdapterLayout, BitNetConfig, LoraSettings, TensorSlot } from './types.js';
 
 /** Beyond this nobody trains LoRA; the engine's own limit. */
@@ -70,17 +70,20 @@ export function tensorsOf(layout: AdapterLayout, values: Float32Array, prefix = 
   return layout.slots.map((slot) => [`${prefix}${slot.name}`, float32Tensor(slotValues(values, slot), slot.shape)]);
 }
 
-/** Moves the tensors of a layout out of `tensors` into a flat vector. @throws InvalidInputError naming the tensor. */
-export function takeTensors(tensors: Map<string, Tensor>, layout: AdapterLayout, what: string, prefix = ''): Float32Array {
+/**
+ * Moves the tensors of a layout out of `tensors` into a flat vector.
+ * @param dtypes types that they may have; what is not F32 is widened. @throws InvalidInputError naming the tensor.
+ */
+export function takeTensors(tensors: Map<string, Tensor>, layout: AdapterLayout, what: string, prefix = '', dtypes: readonly Dtype[] = ['F32']): Float32Array {
   const values = new Float32Array(layout.size);
   for (const { name, shape, offset } of layout.slots) {
     const key = `${prefix}${name}`;
     const tensor = tensors.get(key);
     if (tensor === undefined) throw new InvalidInputError(`${what}: tensor ${key} is missing`, 'is it of this model, with this rank and these targets?');
-    if (tensor.dtype !== 'F32' || tensor.shape.join() !== shape.join()) {
-      throw new InvalidInputError(`${what}: tensor ${key} is ${tensor.dtype} [${tensor.shape.join(', ')}], expected F32 [${shape.join(', ')}]`);
+    if (!dtypes.includes(tensor.dtype) || tensor.shape.join() !== shape.join()) {
+      throw new InvalidInputError(`${what}: tensor ${key} is ${tensor.dtype} [${tensor.shape.join(', ')}], expected ${dtypes.join(' or ')} [${shape.join(', ')}]`);
     }
-    const part = float32Values(tensor, key);
+    const part = widened(tensor, key);
     const bad = part.findIndex((x) => !Number.isFinite(x));
     if (bad >= 0) throw new InvalidInputError(`${what}: tensor ${key} has ${part[bad]} at index ${bad}, expected finite values`);
     values.set(part, offset);
@@ -95,12 +98,20 @@ export function expectNothingLeft(tensors: Map<string, Tensor>, what: string): v
   if (name !== undefined) throw new InvalidInputError(`${what}: unexpected tensor ${shownName(name)}`, 'is it of this model, with this rank and these targets?');
 }
 
-/** Reads `adapter_model.safetensors`. @throws InvalidInputError naming tensor, seen and expected. */
+/** Reads an adapter as the network holds it. @throws InvalidInputError naming tensor, seen and expected. */
 export function readAdapter(bytes: Uint8Array, config: BitNetConfig, lora: LoraSettings): Adapter {
-  const what = 'adapter';
+  return readAs(bytes, config, lora, 'adapter', ['F32']);
+}
+
+/** Reads `adapter_model.safetensors` as PEFT wrote it, in whatever float type. @throws InvalidInputError as above. */
+export function readPeftAdapter(bytes: Uint8Array, config: BitNetConfig, lora: LoraSettings): Adapter {
+  return readAs(bytes, config, lora, 'adapter_model.safetensors', ['F32', 'BF16', 'F16']);
+}
+
+function readAs(bytes: Uint8Array, config: BitNetConfig, lora: LoraSettings, what: string, dtypes: readonly Dtype[]): Adapter {
   const layout = adapterLayout(config, lora);
   const tensors = readSafetensors(bytes, what);
-  const values = takeTensors(tensors, layout, what);
+  const values = takeTensors(tensors, layout, what, '', dtypes);
   expectNothingLeft(tensors, what);
   return { layout, values };
 }
@@ -111,6 +122,8 @@ export function writeAdapter(adapter: Adapter): Uint8Array {
 }
 
 const unset = z.literal([null, false]).optional();
+const isEmpty = (v: unknown): boolean => v === undefined || v === null || v === '' || v === false || (Array.isArray(v) && v.length === 0);
+const emptyList = z.custom<unknown>(isEmpty, 'null or an empty list').optional();
 const emptyPattern = z.record(z.string(), z.never()).nullish();
 
 /** What of PEFT's settings our arithmetic has; everything that would compute something else is refused by name. */
@@ -121,16 +134,36 @@ const adapterConfigSchema = z.looseObject({
   target_modules: z.array(z.enum(TARGETS)).min(1),
   bias: z.literal('none').optional(),
   fan_in_fan_out: unset,
-  use_rslora: unset,
+  // Others replace a part of the backbone by what the adapter was made of: it belongs to another model then.
+  init_lora_weights: z.union([z.boolean(), z.literal(['gaussian', 'eva', 'orthogonal'])]).optional(),
   use_dora: unset,
+  use_bdlora: unset,
   lora_bias: unset,
   use_qalora: unset,
   rank_pattern: emptyPattern,
   alpha_pattern: emptyPattern,
-  modules_to_save: unset,
+  modules_to_save: emptyList,
+  exclude_modules: emptyList,
+  target_parameters: emptyList,
+  trainable_token_indices: unset,
+  alora_invocation_tokens: unset,
+  arrow_config: unset,
+  kasa_config: unset,
+  monteclora_config: unset,
+  megatron_config: unset,
   layers_to_transform: unset,
   layer_replication: unset,
 });
+
+const rsLora = z.object({ use_rslora: z.unknown(), r: z.unknown(), lora_alpha: z.unknown() }).partial().catch({});
+
+/** rsLoRA scales by alpha / √r, so the same tensors mean something else. @throws InvalidInputError with the settings that mean the same. */
+function refuseRsLora(value: unknown): void {
+  const { use_rslora: flag, r, lora_alpha: alpha } = rsLora.parse(value);
+  if (flag === undefined || flag === null || flag === false) return;
+  const same = typeof r === 'number' && typeof alpha === 'number' ? `lora_alpha ${Number((alpha * Math.sqrt(r)).toPrecision(9))} and use_rslora false mean the same` : 'train it with use_rslora false';
+  throw new InvalidInputError(`adapter_config.json: use_rslora is ${shown(flag)}, expected false: r3mes scales by alpha / r, rsLoRA by alpha / √r`, same);
+}
 
 /** Reads PEFT's `adapter_config.json`. @throws InvalidInputError naming the field. */
 export function readAdapterConfig(bytes: Uint8Array): LoraSettings {
@@ -140,6 +173,7 @@ export function readAdapterConfig(bytes: Uint8Array): LoraSettings {
   } catch (error) {
     throw new InvalidInputError(`adapter_config.json: no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  refuseRsLora(value);
   const parsed = adapterConfigSchema.safeParse(value);
   if (!parsed.success) throw new InvalidInputError(`adapter_config.json: ${describeIssue(parsed.error, value, 'the file')}`, 'r3mes trains plain LoRA: scaling alpha / r, no bias, one rank for all');
   const { r, lora_alpha: alpha, target_modules: modules } = parsed.data;

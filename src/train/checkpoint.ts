@@ -5,6 +5,7 @@
 import { InvalidInputError, R3mesError } from '../protocol/errors.js';
 import { createModel, TARGETS, type LayerWeights, type ModelWeights, type RawMatrix, type Target, type TernaryMatrix } from '../native/index.js';
 import { memoryFolder, readSmall, type ModelFolder } from './byte-source.js';
+import { checkedCodes } from './checked-parts.js';
 import { checkTensors, countParameters, EMBEDDING, FINAL_NORM, HEAD, linearName, linearShape, normsOf } from './checkpoint-layout.js';
 import { readCheckpointConfig, type WeightForm } from './config.js';
 import { byteLength, widened } from './safetensors.js';
@@ -65,6 +66,14 @@ export async function readLinear({ tensors, config, form }: Checkpoint, layer: n
   if (dtype === undefined || !isMasterDtype(dtype)) throw new InvalidInputError(`${tensors.fileOf(name)}: tensor ${name} is ${dtype ?? 'missing'}, expected F32, BF16 or F16`);
   const what = `${tensors.fileOf(name)}: tensor ${name}`;
   return ternarize({ what, dtype, shape: linearShape(config, target), parts: () => tensors.parts(name) });
+}
+
+/** The same, every code looked at: the engine does that itself. @throws InvalidInputError naming the tensor and the byte. */
+export async function readCheckedLinear(checkpoint: Checkpoint, layer: number, target: Target): Promise<TernaryMatrix> {
+  const linear = await readLinear(checkpoint, layer, target);
+  const name = linearName(layer, target);
+  checkedCodes(`${checkpoint.tensors.fileOf(name)}: tensor ${name}`, linearShape(checkpoint.config, target)[1], linear.codes);
+  return linear;
 }
 
 async function readNorm(tensors: TensorFiles, name: string): Promise<Float32Array> {

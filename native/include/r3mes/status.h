@@ -32,7 +32,9 @@ typedef enum {
   /** A finite value that leaves the range of its format. */
   R3MES_OVERFLOW = 6,
   R3MES_OUT_OF_MEMORY = 7,
-  R3MES_CANCELLED = 8
+  R3MES_CANCELLED = 8,
+  /** A GPU that is not there, or a driver that reports an error; what it computed is lost. */
+  R3MES_DEVICE_FAILED = 9
 } r3mes_status;
 
 typedef struct {

@@ -21,6 +21,7 @@ export interface Base {
 export function createBase(moduleAccounts: readonly string[]): Base {
   const accounts = new AccountKeeper();
   const bank = new BankKeeper(accounts);
-  const closed = new Set([FEE_COLLECTOR, ...moduleAccounts].map(moduleAddress));
-  return { accounts, bank, closed, modules: [createAuthModule(accounts), createBankModule(bank, closed)] };
+  const names = [FEE_COLLECTOR, ...moduleAccounts];
+  const closed = new Set(names.map(moduleAddress));
+  return { accounts, bank, closed, modules: [createAuthModule(accounts, names), createBankModule(bank, closed)] };
 }

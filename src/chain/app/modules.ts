@@ -2,8 +2,11 @@ import { moduleAddress } from '../../protocol/address.js';
 import { QueryGetParamsRequest, QueryGetParamsResponse } from '../../protocol/gen/remes/remes/v1/query.js';
 import { defineQuery, type Module, type ProposerTx } from '../module.js';
 import { AggregationKeeper, aggregationModule } from '../modules/aggregation/index.js';
+import { authzModule } from '../modules/authz/index.js';
 import { ChallengeKeeper, challengeModule } from '../modules/challenge/index.js';
 import { DatasetKeeper, datasetModule } from '../modules/dataset/index.js';
+import { feegrantModule } from '../modules/feegrant/index.js';
+import { mintModule } from '../modules/mint/index.js';
 import { ModelKeeper, modelModule } from '../modules/model/index.js';
 import { NodeKeeper, nodeModule } from '../modules/node/index.js';
 import { RewardKeeper, rewardModule } from '../modules/reward/index.js';
@@ -76,6 +79,9 @@ export function createModules(vrfSecret?: Uint8Array): ModuleSet {
       challengeModule(challenge),
       aggregationModule(aggregation),
       rewardModule(reward, economics),
+      mintModule(reward, bank),
+      authzModule(),
+      feegrantModule(),
       params,
     ],
     proposerTx: beaconTx(training.state, vrfSecret),

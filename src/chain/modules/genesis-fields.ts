@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseAddress } from '../../protocol/address.js';
 import { parseCid } from '../../protocol/cid.js';
 import { parseAmount } from '../../protocol/coins.js';
+import { parseDecimal } from '../../protocol/decimal.js';
 import { R3mesError } from '../../protocol/errors.js';
 
 /** Fields of genesis as protobuf's JSON writes them: snake case, 64-bit integers as text, bytes in base64. */
@@ -54,3 +55,12 @@ export function bytesField(length: number): z.ZodType<Uint8Array, string> {
     .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
     .refine((bytes) => bytes.length === length, `expected ${length} bytes`);
 }
+
+/** A fraction such as `0.334`, as the Cosmos SDK writes its Dec in JSON; in 10⁻¹⁸. */
+export const decimalField = viaParser(parseDecimal).transform((text) => parseDecimal(text));
+
+/** A period such as `1209600s`, as protobuf's JSON writes it; in whole seconds. */
+export const durationField = z
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,11})s$/, 'expected whole seconds, e.g. 1209600s')
+  .transform((text) => BigInt(text.slice(0, -1)));

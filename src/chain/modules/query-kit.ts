@@ -31,3 +31,8 @@ export function paginate<T>(
   }
   return { items, pagination: { nextKey: index < total ? u64be(index) : new Uint8Array(), total } };
 }
+
+/** The page of a list that is always empty. */
+export function emptyPage(): PageResponse {
+  return { nextKey: new Uint8Array(), total: 0n };
+}

@@ -8,6 +8,10 @@ import { R3mesError } from '../../protocol/errors.js';
 export const SECRET_FILE = 0o600;
 export const SECRET_FOLDER = 0o700;
 export const ORDINARY_FILE = 0o644;
+export const ORDINARY_FOLDER = 0o755;
+
+/** A whole file, or its parts in order as they are made. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -25,12 +29,14 @@ async function syncFolder(folder: string): Promise<void> {
 }
 
 /** A complete, synced file beside `file`. It is gone again if anything fails, so that nothing half-written is left. */
-async function writeBeside(file: string, content: string | Uint8Array, mode: number): Promise<string> {
+async function writeBeside(file: string, content: FileContent, mode: number): Promise<string> {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
     const handle = await open(temporary, 'wx', mode);
     try {
-      await handle.writeFile(content);
+      // Each writeFile of a handle goes on where the last one ended.
+      if (typeof content === 'string' || content instanceof Uint8Array) await handle.writeFile(content);
+      else for await (const part of content) await handle.writeFile(part);
       await handle.sync();
     } finally {
       await handle.close();
@@ -53,7 +59,7 @@ export async function ensureFolder(folder: string, mode = SECRET_FOLDER): Promis
 }
 
 /** Writes or replaces a file in one step: readers see the old content or the new one, never a part. */
-export async function writeFileAtomic(file: string, content: string | Uint8Array, mode = ORDINARY_FILE): Promise<void> {
+export async function writeFileAtomic(file: string, content: FileContent, mode = ORDINARY_FILE): Promise<void> {
   await ensureFolder(path.dirname(file));
   const temporary = await writeBeside(file, content, mode);
   try {

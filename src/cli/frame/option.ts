@@ -11,6 +11,13 @@ interface Common {
   readonly placeholder?: string;
   /** One letter. */
   readonly short?: string;
+  /** Environment variable, where the name that follows from the key is another thing's. */
+  readonly variable?: string;
+}
+
+/** The environment variable of an option. */
+export function variableOf(key: string, option: Option<unknown>): string {
+  return option.variable ?? envName(key);
 }
 
 /** One option; `T` is what the handler gets. */

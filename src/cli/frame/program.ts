@@ -3,7 +3,7 @@ import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { usageError } from './errors.js';
 import { GLOBALS } from './globals.js';
 import type { AnyCommand, Noun } from './command.js';
-import { envName, flagName, type Option, type Options } from './option.js';
+import { flagName, type Option, type Options, variableOf } from './option.js';
 import type { Raw } from './resolve.js';
 
 /** What the command line asked for. */
@@ -31,7 +31,7 @@ export function optionText(key: string, option: Option<unknown>): string {
     ...(option.fallback === undefined ? [] : [`default ${option.fallback}`]),
     ...(option.kind === 'list' ? ['repeatable'] : []),
     ...(option.required ? ['required'] : []),
-    `env ${envName(key)}`,
+    `env ${variableOf(key, option)}`,
   ];
   return `${option.summary} [${notes.join('; ')}]`;
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/load.js';
 import type { Environment } from '../config/paths.js';
 import type { SettingKey } from '../config/settings.js';
 import { missingAnswer, usageError } from './errors.js';
-import { envName, flagName, type Option, type Options } from './option.js';
+import { flagName, type Option, type Options, variableOf } from './option.js';
 
 /** What the command line held: text, several texts, or true for a flag; keyed by option. */
 export type Raw = Readonly<Record<string, unknown>>;
@@ -38,8 +38,9 @@ function resolveOption(key: string, option: Option<unknown>, raw: Raw, env: Envi
   if (option.kind === 'list' && Array.isArray(given)) return given.filter(isText).flatMap((item) => parseAt(option, item, where));
   if (option.kind === 'flag' && given === true) return true;
   if (isText(given)) return parseAt(option, given, where);
-  const variable = env[envName(key)];
-  if (variable !== undefined && variable !== '') return parseAt(option, variable, envName(key));
+  const name = variableOf(key, option);
+  const variable = env[name];
+  if (variable !== undefined && variable !== '') return parseAt(option, variable, name);
   if (option.kind === 'flag') return false;
   if (option.kind === 'list') return [];
   if (option.fallback !== undefined) return parseAt(option, option.fallback, where);

@@ -16,7 +16,7 @@ function tell(message: DaemonMessage): Promise<void> {
 }
 
 async function run(settings: NodeSettings, signal: AbortSignal): Promise<void> {
-  const node = await runNode(settings);
+  const node = await runNode(settings, {}, signal);
   try {
     await tell({ type: 'ready', info: node.info });
     await node.until(signal);

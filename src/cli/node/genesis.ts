@@ -75,17 +75,18 @@ export interface NodeKeys {
   readonly vrfSecret: Uint8Array | undefined;
 }
 
-function tooManyValidators(genesis: GenesisDoc, file: string): R3mesError {
-  return new R3mesError({
+/** @throws R3mesError SOLO_VALIDATORS where the solo engine cannot run a chain of this genesis. */
+export function refuseManyValidators(genesis: GenesisDoc, file: string): void {
+  if (genesis.validators.length <= 1) return;
+  throw new R3mesError({
     code: 'SOLO_VALIDATORS',
-    message: `${file} names ${genesis.validators.length} validators of chain ${genesis.chainId}; r3mes node start seals blocks alone and expects exactly one`,
-    hint: 'many validators agree through CometBFT, which drives the same application: run this chain with CometBFT, or make one of your own with another --home',
+    message: `${file} names ${genesis.validators.length} validators of chain ${genesis.chainId}; the solo engine seals blocks alone and expects exactly one`,
+    hint: 'many validators agree through CometBFT, which drives the same application: r3mes node start --engine comet',
   });
 }
 
-/** The keys of this validator. @throws R3mesError SOLO_VALIDATORS, VALIDATOR_KEY_MISSING or VRF_KEY_MISMATCH. */
+/** The keys of this validator. @throws R3mesError VALIDATOR_KEY_MISSING or VRF_KEY_MISMATCH. */
 export async function readNodeKeys(home: NodeHome, genesis: GenesisDoc): Promise<NodeKeys> {
-  if (genesis.validators.length > 1) throw tooManyValidators(genesis, home.genesisFile);
   if (!(await fileExists(home.validatorKeyFile))) {
     throw new R3mesError({
       code: 'VALIDATOR_KEY_MISSING',

@@ -1,15 +1,14 @@
 /** The node of a home in this process, in the foreground or as a background process. */
 import { z } from 'zod';
 
-import { toHex } from '../../protocol/bytes.js';
 import type { GenesisDoc } from '../../protocol/genesis-doc.js';
-import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
+import { R3mesError } from '../../protocol/errors.js';
 import { type LogFile, openLogFile } from '../files/log-file.js';
 import { acquirePidFile, type PidFile } from '../files/pid-file.js';
-import { type BlockLine, blockLine, describeBlock } from './block-line.js';
-import { type ChainNode, openChainNode } from './chain-node.js';
-import { genesisInvalid, readGenesis, readNodeKeys } from './genesis.js';
+import { type BlockLine, describeBlock } from './block-line.js';
+import { readGenesis } from './genesis.js';
 import { megabytes, ownRssBytes } from './memory.js';
+import { openNode } from './open-node.js';
 import { infoToText, type NodeInfo, type NodeSettings } from './settings.js';
 
 /** Where the genesis names no time between blocks. */
@@ -46,48 +45,20 @@ function stamped(level: string, text: string): string {
   return `${new Date().toISOString()} ${level.padEnd(5)} ${text}`;
 }
 
-async function openChain(settings: NodeSettings, blockMs: number, genesis: GenesisDoc, log: LogFile, hooks: NodeHooks): Promise<ChainNode> {
-  const { home, rpcHost, rpcPort, moniker } = settings;
-  const keys = await readNodeKeys(home, genesis);
-  try {
-    return await openChainNode({
-      state: home.state,
-      blocks: home.blocks,
-      genesis,
-      ...keys,
-      host: rpcHost,
-      port: rpcPort,
-      moniker,
-      sealing: { kind: 'interval', intervalMs: blockMs },
-      onBlock: (height, results) => {
-        const line = blockLine(height, results);
-        log.write(stamped('info', describeBlock(line)));
-        hooks.onBlock?.(line);
-      },
-      report: (text) => {
-        log.write(stamped('warn', text));
-        hooks.onProblem?.(text);
-      },
-    });
-  } catch (error) {
-    // Only the genesis is input here; the application checks it in full when the chain begins.
-    if (error instanceof InvalidInputError) throw genesisInvalid(home.genesisFile, error);
-    throw error;
-  }
-}
-
 /**
- * Starts the node of a home; it seals blocks until it is stopped.
- * @throws R3mesError ALREADY_RUNNING, GENESIS_*, WRONG_NETWORK, SOLO_VALIDATORS, VALIDATOR_KEY_MISSING, DATABASE_*, PORT_IN_USE.
+ * Starts the node of a home; it makes blocks until it is stopped.
+ * @param signal aborts the start: CometBFT may have many blocks to execute before it answers.
+ * @throws R3mesError ALREADY_RUNNING, GENESIS_*, WRONG_NETWORK, ENGINE_MISMATCH, SOLO_VALIDATORS, VALIDATOR_KEY_MISSING,
+ * DATABASE_*, PORT_IN_USE, COMET_*.
  */
-export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}): Promise<RunningNode> {
+export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}, signal: AbortSignal = new AbortController().signal): Promise<RunningNode> {
   const { home } = settings;
   const lock = await acquirePidFile(home.pidFile, 'a node of this home');
   let log: LogFile | undefined;
   try {
     const genesis = await readGenesis(home.genesisFile, settings.network);
     log = await openLogFile(home.logs, home.logName, { onError: (error) => hooks.onProblem?.(`${home.logFile}: ${error.message}`) });
-    return await runWith(settings, genesis, lock, log, hooks);
+    return await runWith(settings, genesis, lock, log, hooks, signal);
   } catch (error) {
     log?.write(stamped('error', error instanceof Error ? error.message : String(error)));
     await log?.close();
@@ -96,35 +67,57 @@ export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}): Pr
   }
 }
 
-async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks): Promise<RunningNode> {
-  const blockMs = settings.blockMs ?? nominalBlockMs(genesis);
-  const node = await openChain(settings, blockMs, genesis, log, hooks);
-  const { engine } = node;
-  const info: NodeInfo = {
-    rpc: node.url,
+async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks, signal: AbortSignal): Promise<RunningNode> {
+  const report = (text: string): void => {
+    log.write(stamped('warn', text));
+    hooks.onProblem?.(text);
+  };
+  let info: NodeInfo | undefined;
+  let processes: Pick<NodeInfo, 'appPid' | 'cometPid'> = {};
+  const node = await openNode(
+    settings,
+    genesis,
+    nominalBlockMs(genesis),
+    {
+      onBlock: (line) => {
+        log.write(stamped('info', describeBlock(line)));
+        if (info !== undefined) hooks.onBlock?.(line);
+      },
+      report,
+      note: (text) => log.write(stamped('info', text)),
+      onProcesses: (appPid, cometPid) => {
+        processes = { appPid, cometPid };
+        if (info === undefined) return;
+        info = { ...info, ...processes };
+        lock.tell(infoToText(info)).catch((error: unknown) => report(`${settings.home.pidFile}: ${String(error)}`));
+      },
+    },
+    signal,
+  );
+  info = {
+    ...node.info,
+    ...processes,
     chainId: genesis.chainId,
-    rpcHost: settings.rpcHost,
-    rpcPort: settings.rpcPort,
-    blockMs,
     mode: settings.detached ? 'background' : 'foreground',
     startedAt: new Date().toISOString(),
   };
-  log.write(stamped('info', `chain ${info.chainId} at height ${engine.height}, RPC ${info.rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}`));
+  const started = info;
+  log.write(stamped('info', `chain ${info.chainId} at height ${node.height}, RPC ${info.rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}`));
   try {
     await lock.tell(infoToText(info));
   } catch (error) {
     await node.stop();
     throw error;
   }
-  hooks.onReady?.(info, engine.height);
-  engine.start();
+  hooks.onReady?.(info, node.height);
+  node.start();
   return {
-    info,
+    info: started,
     get height() {
-      return engine.height;
+      return node.height;
     },
     get appHash() {
-      return engine.height === 0n ? '' : toHex(engine.state.appHash);
+      return node.appHash;
     },
     async until(signal) {
       const aborted = new Promise<void>((resolve) => {
@@ -132,7 +125,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
         else signal.addEventListener('abort', () => resolve(), { once: true });
       });
       try {
-        await Promise.race([engine.finished, aborted]);
+        await Promise.race([node.finished, aborted]);
       } catch (error) {
         log.write(stamped('error', error instanceof Error ? error.message : String(error)));
         throw error instanceof R3mesError ? error : new R3mesError({ code: 'NODE_FAILED', message: `the node cannot go on: ${String(error)}`, hint: `see ${settings.home.logFile}`, cause: error });
@@ -140,7 +133,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     },
     async stop() {
       await node.stop();
-      log.write(stamped('info', `stopped at height ${engine.height}`));
+      log.write(stamped('info', `stopped at height ${node.height}`));
       await log.close();
       await lock.release();
     },

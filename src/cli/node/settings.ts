@@ -4,20 +4,32 @@ import type { NodeHome } from './home.js';
 
 export const DEFAULT_RPC_HOST = '127.0.0.1';
 export const DEFAULT_RPC_PORT = 26_657;
+export const DEFAULT_P2P_PORT = 26_656;
+export const DEFAULT_MONIKER = 'r3mes';
 export const MIN_BLOCK_MS = 20;
 export const MAX_BLOCK_MS = 3_600_000;
+
+export const ENGINES = ['solo', 'comet'] as const;
+export type Engine = (typeof ENGINES)[number];
 
 /** How a node is to run; plain data, since a background process is told it over a channel. */
 export interface NodeSettings {
   readonly home: NodeHome;
-  readonly rpcHost: string;
-  /** 0: any free port. */
-  readonly rpcPort: number;
-  /** From one block to the next; absent: what the genesis calls nominal. */
+  /** Absent: what the chain was begun with, else solo for one validator and CometBFT for several. */
+  readonly engine?: Engine;
+  /** Path of a CometBFT binary; absent: the installed one, else that on PATH. */
+  readonly cometbft?: string;
+  /** Absent: what CometBFT's config.toml says, else the loopback address. */
+  readonly rpcHost?: string;
+  /** 0: any free port. Absent: what CometBFT's config.toml says, else the usual one. */
+  readonly rpcPort?: number;
+  /** Port for peers under CometBFT; 0: any free port. */
+  readonly p2pPort?: number;
+  /** From one block to the next; absent: what config.toml says, or the genesis calls nominal. */
   readonly blockMs?: number;
   /** Chain id that the genesis must have. */
   readonly network?: string;
-  readonly moniker: string;
+  readonly moniker?: string;
   /** In the background: the head of a process group of its own. */
   readonly detached: boolean;
 }
@@ -31,17 +43,35 @@ export interface NodeInfo {
   readonly blockMs: number;
   readonly mode: 'foreground' | 'background';
   readonly startedAt: string;
+  readonly engine: Engine;
+  /** The CometBFT that runs. */
+  readonly cometbft?: string;
+  /** Processes of a node with CometBFT, as they are now. */
+  readonly appPid?: number;
+  readonly cometPid?: number;
 }
 
 export function infoToText(info: NodeInfo): Record<string, string> {
-  return Object.fromEntries(Object.entries(info).map(([key, value]) => [key, String(value)]));
+  return Object.fromEntries(Object.entries(info).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])));
 }
 
 /** Nothing while the node is still starting: then it has told nothing yet. */
 export function infoOf({ info }: Holder): NodeInfo | undefined {
-  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt } = info;
+  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, cometbft, appPid, cometPid } = info;
   if (rpc === undefined || chainId === undefined || rpcHost === undefined || startedAt === undefined) return undefined;
-  return { rpc, chainId, rpcHost, rpcPort: Number(rpcPort), blockMs: Number(blockMs), mode: mode === 'background' ? mode : 'foreground', startedAt };
+  return {
+    rpc,
+    chainId,
+    rpcHost,
+    rpcPort: Number(rpcPort),
+    blockMs: Number(blockMs),
+    mode: mode === 'background' ? mode : 'foreground',
+    startedAt,
+    engine: engine === 'comet' ? engine : 'solo',
+    ...(cometbft === undefined ? {} : { cometbft }),
+    ...(appPid === undefined ? {} : { appPid: Number(appPid) }),
+    ...(cometPid === undefined ? {} : { cometPid: Number(cometPid) }),
+  };
 }
 
 /** Of a command that needs a running node. */

@@ -1,10 +1,12 @@
 /** What can be known of the node of a home from outside of its process. */
+import { z } from 'zod';
+
 import { R3mesError } from '../../protocol/errors.js';
 import { RpcConnection } from '../../client/rpc.js';
 import { type Holder, holderOf } from '../files/pid-file.js';
 import type { NodeHome } from './home.js';
 import { rssBytesOf } from './memory.js';
-import { infoOf } from './settings.js';
+import { type Engine, infoOf } from './settings.js';
 
 const STATUS_TIMEOUT_MS = 2000;
 
@@ -13,50 +15,104 @@ export interface NodeState {
   readonly running: boolean;
   readonly pid: number | null;
   readonly chainId: string | null;
+  readonly engine: Engine | null;
   readonly rpc: string | null;
   /** As text. */
   readonly height: string | null;
   readonly appHash: string | null;
+  readonly catchingUp: boolean | null;
+  readonly peers: number | null;
+  readonly mempoolTxs: number | null;
+  /** Of this node's validator, as text; 0 where it is none. */
+  readonly votingPower: string | null;
+  readonly blockMs: number | null;
   readonly rssBytes: number | null;
+  /** Under CometBFT the application and CometBFT are processes of their own. */
+  readonly appPid: number | null;
+  readonly appRssBytes: number | null;
+  readonly cometPid: number | null;
+  readonly cometRssBytes: number | null;
   readonly mode: 'foreground' | 'background' | null;
   readonly startedAt: string | null;
 }
 
-const NOTHING: NodeState = { running: false, pid: null, chainId: null, rpc: null, height: null, appHash: null, rssBytes: null, mode: null, startedAt: null };
+const NO_ANSWER = { height: null, appHash: null, catchingUp: null, peers: null, mempoolTxs: null, votingPower: null } as const;
+const NOTHING: NodeState = {
+  running: false,
+  pid: null,
+  chainId: null,
+  engine: null,
+  rpc: null,
+  ...NO_ANSWER,
+  blockMs: null,
+  rssBytes: null,
+  appPid: null,
+  appRssBytes: null,
+  cometPid: null,
+  cometRssBytes: null,
+  mode: null,
+  startedAt: null,
+};
 
-interface SyncInfo {
-  readonly height: string;
-  readonly appHash: string;
+const statusSchema = z.object({
+  sync_info: z.object({ latest_block_height: z.string(), latest_app_hash: z.string(), catching_up: z.boolean() }),
+  validator_info: z.object({ voting_power: z.string() }),
+});
+const countSchema = z.union([z.object({ n_peers: z.string() }).transform(({ n_peers }) => Number(n_peers)), z.object({ n_txs: z.string() }).transform(({ n_txs }) => Number(n_txs))]);
+
+type RpcState = Pick<NodeState, keyof typeof NO_ANSWER>;
+
+/** What the RPC tells; nothing where it does not answer. */
+async function askRpc(url: string): Promise<RpcState> {
+  const rpc = new RpcConnection(url, STATUS_TIMEOUT_MS);
+  const ask = async (method: string): Promise<unknown> => {
+    try {
+      return await rpc.request(method);
+    } catch (error) {
+      if (error instanceof R3mesError) return undefined;
+      throw error;
+    }
+  };
+  const [status, net, mempool] = await Promise.all(['status', 'net_info', 'num_unconfirmed_txs'].map(ask));
+  const parsed = statusSchema.safeParse(status);
+  if (!parsed.success) return NO_ANSWER;
+  const { sync_info: sync, validator_info: validator } = parsed.data;
+  return {
+    height: sync.latest_block_height,
+    appHash: sync.latest_app_hash.toLowerCase(),
+    catchingUp: sync.catching_up,
+    votingPower: validator.voting_power,
+    peers: countSchema.safeParse(net).data ?? null,
+    mempoolTxs: countSchema.safeParse(mempool).data ?? null,
+  };
 }
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && name in value ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-/** Height and application hash as the RPC tells them; nothing where it does not answer. */
-async function askStatus(url: string): Promise<SyncInfo | undefined> {
-  let answer: unknown;
-  try {
-    answer = await new RpcConnection(url, STATUS_TIMEOUT_MS).request('status');
-  } catch (error) {
-    if (error instanceof R3mesError) return undefined;
-    throw error;
-  }
-  const sync = field(answer, 'sync_info');
-  const height = field(sync, 'latest_block_height');
-  const appHash = field(sync, 'latest_app_hash');
-  return typeof height === 'string' && typeof appHash === 'string' ? { height, appHash: appHash.toLowerCase() } : undefined;
-}
+const rssOf = async (pid: number | undefined): Promise<number | null> => (pid === undefined ? null : ((await rssBytesOf(pid)) ?? null));
 
 export async function nodeState(home: NodeHome): Promise<NodeState> {
   const holder = await holderOf(home.pidFile);
   if (holder === undefined) return NOTHING;
-  const rssBytes = (await rssBytesOf(holder.pid)) ?? null;
+  const rssBytes = await rssOf(holder.pid);
   const info = infoOf(holder);
   if (info === undefined) return { ...NOTHING, running: true, pid: holder.pid, rssBytes };
-  const { chainId, rpc, mode, startedAt } = info;
-  const { height = null, appHash = null } = (await askStatus(rpc)) ?? {};
-  return { running: true, pid: holder.pid, chainId, rpc, height, appHash, rssBytes, mode, startedAt };
+  const { chainId, engine, rpc, blockMs, mode, startedAt, appPid, cometPid } = info;
+  const [answer, appRssBytes, cometRssBytes] = await Promise.all([askRpc(rpc), rssOf(appPid), rssOf(cometPid)]);
+  return {
+    running: true,
+    pid: holder.pid,
+    chainId,
+    engine,
+    rpc,
+    ...answer,
+    blockMs,
+    rssBytes,
+    appPid: appPid ?? null,
+    appRssBytes,
+    cometPid: cometPid ?? null,
+    cometRssBytes,
+    mode,
+    startedAt,
+  };
 }
 
 export function alreadyRunning(home: NodeHome, holder: Holder): R3mesError {

@@ -14,6 +14,7 @@ import {
   nativeLora,
   readAdapter,
   readAdapterConfig,
+  readPeftAdapter,
   readConfig,
   slotValues,
   writeAdapter,
@@ -23,7 +24,7 @@ import {
   type BitNetConfig,
   type LoraSettings,
 } from '../../../src/train/index.js';
-import { ALL, encoded, expectRefused, floats, linearSize, placeOf, random, readNano, ROOT, SMALL, type Json } from './helpers.js';
+import { ALL, bf16, encoded, expectRefused, floats, linearSize, placeOf, random, readNano, ROOT, SMALL, type Json } from './helpers.js';
 
 const DEEP: BitNetConfig = { ...SMALL, layers: 12 };
 const WIDE: BitNetConfig = { ...SMALL, hiddenSize: 32, ffnSize: 8, heads: 2, kvHeads: 1, headSize: 16, layers: 1 };
@@ -169,6 +170,16 @@ describe('an adapter file', () => {
     expect(writeAdapter(back)).toEqual(good);
   });
 
+  it('of PEFT may be bf16 and is widened exactly; that of the network is binary32', () => {
+    const narrow = writeSafetensors(new Map([...readSafetensors(good, 'adapter')].map(([name, t]) => [name, bf16(new Float32Array(t.bytes.slice().buffer), t.shape)])));
+    const back = readPeftAdapter(narrow, SMALL, ALL);
+    for (const [i, x] of back.values.entries()) expect(Math.abs(x - adapter.values[i]!)).toBeLessThanOrEqual(Math.abs(adapter.values[i]!) * 2 ** -7);
+    expect(new Uint32Array(back.values.buffer).every((bits) => bits % 65_536 === 0)).toBe(true);
+    expect(readPeftAdapter(good, SMALL, ALL)).toEqual(adapter);
+    expectRefused(() => readAdapter(narrow, SMALL, ALL), 'is BF16 [', 'expected F32 [');
+    expectRefused(() => readPeftAdapter(good, DEEP, ALL), 'adapter_model.safetensors: tensor ', ' is missing');
+  });
+
   it('may have its tensors in any order, and metadata, as PEFT writes it', () => {
     const tensors = [...readSafetensors(good, 'adapter')].reverse();
     let offset = 0;
@@ -220,7 +231,7 @@ describe('adapter_config.json', () => {
   it('is read; targets stand in the order of the engine', () => {
     expect(read({})).toEqual({ rank: 4, alpha: 8, targets: ['q_proj', 'v_proj'] });
     expect(read({ target_modules: [...TARGETS].reverse(), lora_alpha: 7.5 })).toEqual({ rank: 4, alpha: 7.5, targets: TARGETS });
-    expect(read({ rank_pattern: {}, alpha_pattern: {}, modules_to_save: null, use_dora: null, use_rslora: false, layers_to_transform: null })).toEqual(read({}));
+    expect(read({ rank_pattern: {}, alpha_pattern: {}, modules_to_save: null, use_dora: null, use_rslora: false, layers_to_transform: null, exclude_modules: [], init_lora_weights: 'gaussian', target_parameters: '' })).toEqual(read({}));
   });
 
   it('comes back as it was written', () => {
@@ -235,7 +246,7 @@ describe('adapter_config.json', () => {
   });
 
   it.each<[Json, string]>([
-    [{ use_rslora: true }, 'use_rslora is true, expected null or false'],
+    [{ use_rslora: true }, 'use_rslora is true, expected false: r3mes scales by alpha / r, rsLoRA by alpha / √r'],
     [{ use_dora: true }, 'use_dora is true, expected null or false'],
     [{ bias: 'all' }, 'bias is "all", expected "none"'],
     [{ lora_bias: true }, 'lora_bias is true'],
@@ -243,7 +254,15 @@ describe('adapter_config.json', () => {
     [{ fan_in_fan_out: true }, 'fan_in_fan_out is true'],
     [{ rank_pattern: { q_proj: 8 } }, 'rank_pattern.q_proj is 8, expected nothing'],
     [{ alpha_pattern: { q_proj: 8 } }, 'alpha_pattern.q_proj is 8, expected nothing'],
-    [{ modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"], expected null or false'],
+    [{ use_rslora: 'yes' }, 'use_rslora is "yes", expected false'],
+    [{ r: 0 }, 'r is 0, expected at least 1'],
+    [{ init_lora_weights: 'pissa_niter_4' }, 'init_lora_weights is "pissa_niter_4", expected '],
+    [{ init_lora_weights: 'olora' }, 'init_lora_weights is "olora", expected '],
+    [{ modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"], expected null or an empty list'],
+    [{ exclude_modules: ['o_proj'] }, 'exclude_modules is ["o_proj"], expected null or an empty list'],
+    [{ target_parameters: ['mlp'] }, 'target_parameters is ["mlp"], expected null or an empty list'],
+    [{ trainable_token_indices: [1] }, 'trainable_token_indices is [1], expected null or false'],
+    [{ alora_invocation_tokens: [1] }, 'alora_invocation_tokens is [1], expected null or false'],
     [{ layers_to_transform: [0] }, 'layers_to_transform is [0]'],
     [{ layer_replication: [[0, 1]] }, 'layer_replication is [[0,1]]'],
     [{ r: 0 }, 'r is 0, expected at least 1'],

@@ -18,6 +18,7 @@ const authGenesis = message({
     sig_verify_cost_secp256k1: atMost(1_000_000_000n),
     min_gas_price_micro: atMost(1_000_000_000_000n),
     max_tx_bytes: atMost(16_777_216n).refine((value) => value >= MIN_TX_BYTES, `expected at least ${MIN_TX_BYTES}`),
+    fee_burn_bps: atMost(10_000n),
   }).optional(),
   /** Accounts that exist from the start without coins; those with balances need no mention. */
   accounts: z.array(addressField).optional(),

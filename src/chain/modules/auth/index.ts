@@ -5,13 +5,14 @@ import { AUTH_STORE } from './keys.js';
 import { authQueries } from './queries.js';
 
 export { type Account, AccountKeeper } from './keeper.js';
-export { SECP256K1_TYPE_URL, TX_SIG_LIMIT } from './queries.js';
+export { TX_SIG_LIMIT } from './queries.js';
 
-export function createAuthModule(keeper: AccountKeeper): Module {
+/** @param moduleNames of the accounts that belong to modules. */
+export function createAuthModule(keeper: AccountKeeper, moduleNames: readonly string[]): Module {
   return {
     name: AUTH_STORE,
     messages: [],
-    queries: authQueries(keeper),
+    queries: authQueries(keeper, moduleNames),
     initGenesis: (ctx, state) => initAuthGenesis(keeper, ctx, state),
   };
 }

@@ -10,7 +10,7 @@ export interface Account {
   readonly accountNumber: bigint;
   /** Number of transactions that this account has signed and that were let in. */
   readonly sequence: bigint;
-  /** Compressed secp256k1 key; unknown until the account signs for the first time. */
+  /** Compressed secp256k1 key, or a multisig's LegacyAminoPubKey; unknown until the account signs for the first time. */
   readonly pubkey: Uint8Array | undefined;
 }
 

@@ -3,7 +3,7 @@ import { concatBytes, u64be } from '../../../protocol/bytes.js';
 export const AUTH_STORE = 'auth';
 
 const PREFIX = {
-  /** address(20) -> account number u64be | sequence u64be | compressed public key (33 bytes, or none yet) */
+  /** address(20) -> account number u64be | sequence u64be | public key (compressed, 33 bytes; or a multisig's LegacyAminoPubKey; or none yet) */
   account: 0x01,
   /** account number u64be -> address(20) */
   byNumber: 0x02,

@@ -1,36 +1,45 @@
-import type { Any } from '../../../protocol/gen/google/protobuf/any.js';
-import { BaseAccount } from '../../../protocol/gen/cosmos/auth/v1beta1/auth.js';
+import { ADDRESS_PREFIX, formatAddress, moduleAddress, parseAddress } from '../../../protocol/address.js';
+import { BaseAccount, ModuleAccount } from '../../../protocol/gen/cosmos/auth/v1beta1/auth.js';
 import {
+  AddressBytesToStringRequest,
+  AddressBytesToStringResponse,
+  AddressStringToBytesRequest,
+  AddressStringToBytesResponse,
+  Bech32PrefixRequest,
+  Bech32PrefixResponse,
   QueryAccountRequest,
   QueryAccountResponse,
   QueryAccountsRequest,
   QueryAccountsResponse,
+  QueryModuleAccountsRequest,
+  QueryModuleAccountsResponse,
   QueryParamsRequest,
   QueryParamsResponse,
 } from '../../../protocol/gen/cosmos/auth/v1beta1/query.js';
-import { PubKey } from '../../../protocol/gen/cosmos/crypto/secp256k1/keys.js';
+import type { Any } from '../../../protocol/gen/google/protobuf/any.js';
+import { packPubkey } from '../../../protocol/pubkeys.js';
 import { type QueryHandler, defineQuery } from '../../module.js';
 import { notFound, paginate } from '../query-kit.js';
 import type { Account, AccountKeeper } from './keeper.js';
 
-export const SECP256K1_TYPE_URL = '/cosmos.crypto.secp256k1.PubKey';
 const BASE_ACCOUNT_TYPE_URL = '/cosmos.auth.v1beta1.BaseAccount';
-/** Most signatures that a transaction may carry (the Cosmos SDK's default of `tx_sig_limit`). */
+const MODULE_ACCOUNT_TYPE_URL = '/cosmos.auth.v1beta1.ModuleAccount';
+/** Most signers that a transaction may have (the Cosmos SDK's default of `tx_sig_limit`); a multisig is one. */
 export const TX_SIG_LIMIT = 7;
 
-function packAccount(account: Account): Any {
-  const pubKey =
-    account.pubkey === undefined
-      ? undefined
-      : { typeUrl: SECP256K1_TYPE_URL, value: PubKey.encode({ key: account.pubkey }).finish() };
+/** @param name of the module, where the account is a module's. */
+function packAccount(account: Account, name: string | undefined): Any {
+  const pubKey = account.pubkey === undefined ? undefined : packPubkey(account.pubkey);
   const { address, accountNumber, sequence } = account;
-  return {
-    typeUrl: BASE_ACCOUNT_TYPE_URL,
-    value: BaseAccount.encode({ address, pubKey, accountNumber, sequence }).finish(),
-  };
+  const baseAccount = { address, pubKey, accountNumber, sequence };
+  if (name === undefined) return { typeUrl: BASE_ACCOUNT_TYPE_URL, value: BaseAccount.encode(baseAccount).finish() };
+  return { typeUrl: MODULE_ACCOUNT_TYPE_URL, value: ModuleAccount.encode({ baseAccount, name, permissions: [] }).finish() };
 }
 
-export function authQueries(keeper: AccountKeeper): readonly QueryHandler[] {
+/** @param moduleNames of the accounts that belong to modules. */
+export function authQueries(keeper: AccountKeeper, moduleNames: readonly string[]): readonly QueryHandler[] {
+  const names = new Map(moduleNames.map((name) => [moduleAddress(name), name]));
+  const pack = (account: Account): Any => packAccount(account, names.get(account.address));
   return [
     defineQuery({
       path: '/cosmos.auth.v1beta1.Query/Account',
@@ -39,7 +48,7 @@ export function authQueries(keeper: AccountKeeper): readonly QueryHandler[] {
       handle: (ctx, { address }) => {
         const account = keeper.account(ctx, address);
         if (account === undefined) throw notFound(`account ${address}`);
-        return { account: packAccount(account) };
+        return { account: pack(account) };
       },
     }),
     defineQuery({
@@ -49,7 +58,7 @@ export function authQueries(keeper: AccountKeeper): readonly QueryHandler[] {
       handle: (ctx, { pagination }) => {
         const { items, pagination: next } = paginate(pagination, keeper.count(ctx), (number) => {
           const address = keeper.addressByNumber(ctx, number);
-          return address === undefined ? undefined : packAccount(keeper.mustGet(ctx, address));
+          return address === undefined ? undefined : pack(keeper.mustGet(ctx, address));
         });
         return { accounts: items, pagination: next };
       },
@@ -71,6 +80,31 @@ export function authQueries(keeper: AccountKeeper): readonly QueryHandler[] {
           },
         };
       },
+    }),
+    defineQuery({
+      path: '/cosmos.auth.v1beta1.Query/ModuleAccounts',
+      request: QueryModuleAccountsRequest,
+      response: QueryModuleAccountsResponse,
+      // A module's account is there once it has received coins, like any other.
+      handle: (ctx) => ({ accounts: [...names.keys()].flatMap((address) => keeper.account(ctx, address) ?? []).map(pack) }),
+    }),
+    defineQuery({
+      path: '/cosmos.auth.v1beta1.Query/Bech32Prefix',
+      request: Bech32PrefixRequest,
+      response: Bech32PrefixResponse,
+      handle: () => ({ bech32Prefix: ADDRESS_PREFIX }),
+    }),
+    defineQuery({
+      path: '/cosmos.auth.v1beta1.Query/AddressBytesToString',
+      request: AddressBytesToStringRequest,
+      response: AddressBytesToStringResponse,
+      handle: (_ctx, { addressBytes }) => ({ addressString: formatAddress(addressBytes) }),
+    }),
+    defineQuery({
+      path: '/cosmos.auth.v1beta1.Query/AddressStringToBytes',
+      request: AddressStringToBytesRequest,
+      response: AddressStringToBytesResponse,
+      handle: (_ctx, { addressString }) => ({ addressBytes: parseAddress(addressString) }),
     }),
   ];
 }

@@ -4,7 +4,7 @@ import { BANK_STORE, type BankKeeper } from './keeper.js';
 import { bankMessages } from './messages.js';
 import { bankQueries } from './queries.js';
 
-export { type AccountCreator, BankKeeper } from './keeper.js';
+export { type Accounts, BankKeeper } from './keeper.js';
 
 /** @param closed addresses that MsgSend may not send to: the accounts of modules. */
 export function createBankModule(keeper: BankKeeper, closed: ReadonlySet<string>): Module {

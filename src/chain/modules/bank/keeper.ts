@@ -33,9 +33,11 @@ function decodeAmount(value: Uint8Array | undefined): bigint {
   return (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
 }
 
-/** What bank needs of auth: an account comes to be when it first receives. */
-export interface AccountCreator {
+/** What bank needs of auth: an account comes to be when it first receives, and has a number from then on. */
+export interface Accounts {
   ensure(ctx: Context, address: string): void;
+  count(ctx: QueryContext): bigint;
+  addressByNumber(ctx: QueryContext, accountNumber: bigint): string | undefined;
 }
 
 /**
@@ -43,10 +45,19 @@ export interface AccountCreator {
  * Escrows are ordinary balances of module accounts (`moduleAddress`).
  */
 export class BankKeeper {
-  readonly #accounts: AccountCreator;
+  readonly #accounts: Accounts;
 
-  constructor(accounts: AccountCreator) {
+  constructor(accounts: Accounts) {
     this.#accounts = accounts;
+  }
+
+  /** Every account that ever held coins, in the order in which they came to be. */
+  accountCount(ctx: QueryContext): bigint {
+    return this.#accounts.count(ctx);
+  }
+
+  accountAt(ctx: QueryContext, index: bigint): string | undefined {
+    return this.#accounts.addressByNumber(ctx, index);
   }
 
   balance(ctx: QueryContext, address: string): bigint {

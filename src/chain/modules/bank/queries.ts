@@ -9,6 +9,8 @@ import {
   QueryBalanceResponse,
   QueryDenomMetadataRequest,
   QueryDenomMetadataResponse,
+  QueryDenomOwnersRequest,
+  QueryDenomOwnersResponse,
   QueryDenomsMetadataRequest,
   QueryDenomsMetadataResponse,
   QueryParamsRequest,
@@ -21,7 +23,7 @@ import {
   QueryTotalSupplyResponse,
 } from '../../../protocol/gen/cosmos/bank/v1beta1/query.js';
 import { type QueryContext, type QueryHandler, defineQuery } from '../../module.js';
-import { notFound } from '../query-kit.js';
+import { notFound, paginate } from '../query-kit.js';
 import type { BankKeeper } from './keeper.js';
 
 const METADATA: Metadata = {
@@ -115,6 +117,21 @@ export function bankQueries(keeper: BankKeeper): readonly QueryHandler[] {
       request: QueryDenomsMetadataRequest,
       response: QueryDenomsMetadataResponse,
       handle: () => ({ metadatas: [METADATA], pagination: page([METADATA]) }),
+    }),
+    defineQuery({
+      path: '/cosmos.bank.v1beta1.Query/DenomOwners',
+      request: QueryDenomOwnersRequest,
+      response: QueryDenomOwnersResponse,
+      handle: (ctx, { denom, pagination }) => {
+        requireDenom(denom);
+        const { items, pagination: next } = paginate(pagination, denom === DENOM ? keeper.accountCount(ctx) : 0n, (index) => {
+          const address = keeper.accountAt(ctx, index);
+          const amount = address === undefined ? 0n : keeper.balance(ctx, address);
+          return address === undefined || amount === 0n ? undefined : { address, balance: coin(amount) };
+        });
+        // How many of the accounts hold something now is not counted: that would read all of them.
+        return { denomOwners: items, pagination: { ...next, total: 0n } };
+      },
     }),
   ];
 }

@@ -6,7 +6,7 @@ import { isMissing } from '../../files/atomic.js';
 import type { JsonObject } from '../../frame/json.js';
 
 /** Names of the files that count, of those that are there. */
-export const KNOWN_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'adapter_config.json', 'adapter_model.safetensors'] as const;
+export const KNOWN_FILES = ['config.json', 'model.safetensors', 'model.safetensors.index.json', 'tokenizer.json', 'adapter_config.json', 'adapter_model.safetensors'] as const;
 
 /** More is no settings file; the weights have no such limit. */
 const MAX_JSON_BYTES = 16 * 1_048_576;
@@ -30,7 +30,8 @@ export async function listFiles(directory: string): Promise<readonly FileSize[]>
   return sizes.filter((size) => size !== undefined);
 }
 
-async function sizeOf(directory: string, name: string): Promise<FileSize | undefined> {
+/** Size of a file in a directory; nothing where there is none. */
+export async function sizeOf(directory: string, name: string): Promise<FileSize | undefined> {
   try {
     const { size } = await stat(path.join(directory, name));
     return { name, sizeBytes: size };

@@ -1,5 +1,9 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { integer, list, optional, setting, text } from '../../frame/option.js';
+import { choice, flag, id, integer, list, optional, setting, text } from '../../frame/option.js';
+import { COMPUTE_OPTIONS, NODE_OPTIONS } from '../../session/options.js';
+
+const { content } = COMPUTE_OPTIONS;
+const force = flag('replace files that exist; --yes does, too');
 
 const inspect = defineCommand({
   name: 'inspect',
@@ -68,4 +72,115 @@ const check = defineCommand({
   load: async () => (await import('./check.js')).modelCheck,
 });
 
-export const modelNoun: Noun = { name: 'model', summary: 'backbones and adapters: inspect, check', commands: [inspect, check] };
+const importing = defineCommand({
+  name: 'import',
+  summary: 'put a model or adapter into the content store, in the form that the registry holds',
+  details:
+    'Takes every form of a BitNet b1.58 checkpoint: packed (autobitlinear, or legacy bitlinear, whose scale divides), bf16 masters of the online mode, one file or shards. What is stored is packed, with binary32 scales, in one canonical file, so that equal models have one CID. Every value is looked at; no file is held in memory. An adapter is one that PEFT wrote, and --base names its model.',
+  args: { directory: text({ placeholder: 'DIR', summary: 'directory with config.json or adapter_config.json' }) },
+  options: {
+    base: optional(text({ placeholder: 'DIR', summary: 'of an adapter: the model that it belongs to' })),
+    output: optional(text({ placeholder: 'DIR', short: 'o', summary: 'write a copy there, with the tokenizer' })),
+    content,
+    force,
+  },
+  examples: [
+    ['model import ./bitnet-b1.58-2B-4T-bf16 -o ./packed', 'makes a master ternary, stores it and writes a copy'],
+    ['model import ./adapter --base ./bitnet-b1.58-2B-4T --json', 'stores an adapter of PEFT and prints its CID'],
+  ],
+  json: {
+    kind: 'model or adapter; the keys with ? below are those of one of them',
+    directory: 'the directory that was read',
+    sizeBytes: 'bytes that were stored',
+    output: 'where the copy lies, null if none was asked for',
+    'form?': 'autobitlinear, bitlinear or online: how the weights were stored',
+    'backboneCid?': 'CID of the directory with config.json and model.safetensors',
+    'tokenizerCid?': 'CID of tokenizer.json, null if there is none',
+    'fullParameters?': 'parameters of the model',
+    'layerCount?': 'its layers',
+    'vocabSize?': 'its vocabulary',
+    'maxSequenceLength?': 'most tokens of a training sequence',
+    'arithmeticVersion?': 'of the engine',
+    'adapterCid?': 'CID of the adapter file',
+    'rank?': 'its rank',
+    'alpha?': 'its alpha; the scaling is alpha / rank',
+    'targets?': 'layers it sits on',
+  },
+  load: async () => (await import('./import.js')).modelImport,
+});
+
+const verify = defineCommand({
+  name: 'verify',
+  summary: 'show that packed weights come from their bf16 master',
+  details:
+    'Makes the master ternary as docs/arithmetic.md §1.5 defines it and compares every weight and scale, norms, embedding and head. Scales are compared as the type of the backbone holds them. Exit code 1 where anything differs; the first index of each such tensor is printed.',
+  args: { directory: text({ placeholder: 'DIR', summary: 'model with packed weights' }) },
+  options: { master: text({ placeholder: 'DIR', summary: 'the same model as floats (quantization_mode "online")' }) },
+  examples: [['model verify ./bitnet-b1.58-2B-4T --master ./bitnet-b1.58-2B-4T-bf16', 'ends with 0 where the two belong together']],
+  json: {
+    equal: 'whether nothing differs',
+    weightsHash: 'SHA-256 of all packed weights of the model',
+    masterHash: 'SHA-256 of those that the master makes',
+    tensors: 'tensors that were compared',
+    differing: 'how many of them differ',
+    differences: 'list of {tensor, index, seen, expected, count}: the first difference of each, and how many elements differ',
+  },
+  load: async () => (await import('./verify.js')).modelVerify,
+});
+
+const exportAdapter = defineCommand({
+  name: 'export-adapter',
+  summary: 'write the adapter of a model of the chain as PEFT loads it',
+  details: 'The record comes from a node, the files from the content store. The newest adapter is written unless --window names the one that a window was decided with.',
+  args: { modelId: optional(id({ placeholder: 'MODEL', summary: 'id of the model; the only one if not given' })) },
+  options: {
+    ...NODE_OPTIONS,
+    output: text({ placeholder: 'DIR', short: 'o', summary: 'where adapter_config.json and adapter_model.safetensors go' }),
+    window: optional(id({ placeholder: 'WINDOW', summary: 'the adapter that this window was decided with' })),
+    base: optional(text({ placeholder: 'NAME', summary: "base_model_name_or_path of adapter_config.json; the model's name if not given" })),
+    content,
+    force,
+  },
+  examples: [['model export-adapter -o ./adapter --base ./bitnet-b1.58-2B-4T', 'PeftModel.from_pretrained(model, "./adapter") loads it']],
+  json: {
+    modelId: 'id of the model',
+    adapterCid: 'CID of the adapter',
+    output: 'where it was written',
+    rank: 'its rank',
+    alpha: 'its alpha; the scaling is alpha / rank',
+    targets: 'layers it sits on',
+    parameters: 'its parameters',
+    baseModel: 'base_model_name_or_path as written',
+  },
+  load: async () => (await import('./export-adapter.js')).modelExportAdapter,
+});
+
+const merge = defineCommand({
+  name: 'merge',
+  summary: 'fold an adapter into its model, as plain float weights for other programs',
+  details:
+    'Writes W · scale + (alpha / rank) · B · A for every linear layer. That is not ternary any more: the result has no quantization_config, transformers loads it like any model, and r3mes does not. It rounds no activations to 8 bits, which r3mes and transformers do before a ternary product, so its outputs agree with those of model and adapter to about that rounding. A lossless form is the model and the adapter side by side.',
+  args: { directory: text({ placeholder: 'DIR', summary: 'the model, in any form' }) },
+  options: {
+    adapter: text({ placeholder: 'DIR', summary: 'the adapter, as PEFT writes it' }),
+    output: text({ placeholder: 'DIR', short: 'o', summary: 'where config.json, model.safetensors and the tokenizer go' }),
+    type: choice({ placeholder: 'TYPE', choices: ['bf16', 'f32'], fallback: 'bf16', summary: 'of the merged layers; the rest stays as it is' }),
+    force,
+  },
+  examples: [['model merge ./bitnet-b1.58-2B-4T --adapter ./adapter -o ./merged', 'AutoModelForCausalLM.from_pretrained("./merged") loads it']],
+  json: {
+    output: 'where it was written',
+    dtype: 'of the merged layers: bf16 or f32',
+    sizeBytes: 'bytes of the weights',
+    rank: 'rank of the adapter',
+    alpha: 'its alpha',
+    targets: 'layers that changed',
+  },
+  load: async () => (await import('./merge.js')).modelMerge,
+});
+
+export const modelNoun: Noun = {
+  name: 'model',
+  summary: 'backbones and adapters: import, inspect, verify, export, merge, check',
+  commands: [importing, inspect, verify, exportAdapter, merge, check],
+};

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { readAdapter, readAdapterConfig, readConfig, readSafetensors } from '../../../train/index.js';
+import { readAdapterConfig, readConfig, readPeftAdapter, readSafetensors } from '../../../train/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import { EXIT } from '../../frame/exit-codes.js';
 import { facts } from '../../frame/table.js';
@@ -31,7 +31,7 @@ export async function inspectAdapter({ directory, files, base }: AdapterToInspec
   const isReadable = lora !== undefined && weights !== undefined && tensors !== undefined;
   if (base !== undefined && isReadable) {
     const baseConfig = await refusals.of('config.json', async () => readConfig(await readNamed(base, 'config.json')));
-    if (baseConfig !== undefined) await refusals.of(weightsName, () => readAdapter(weights, baseConfig, lora));
+    if (baseConfig !== undefined) await refusals.of(weightsName, () => readPeftAdapter(weights, baseConfig, lora));
   }
   const baseModel = baseModelOf(configBytes);
   const sums = tensors === undefined ? undefined : sumTensors(tensors);

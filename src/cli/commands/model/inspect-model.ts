@@ -2,13 +2,14 @@ import { z } from 'zod';
 
 import { loadModelTokenizer } from '../../../dataset/index.js';
 import { R3mesError } from '../../../protocol/errors.js';
-import { adapterLayout, type BitNetConfig, countParameters, loadCheckpoint, readConfig, readSafetensors, TARGETS, type Target } from '../../../train/index.js';
+import { adapterLayout, type BitNetConfig, type Checkpoint, countParameters, loadOpened, normalizeCheckpoint, openCheckpoint, readConfig, TARGETS, type Target, TensorFiles } from '../../../train/index.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { usageError } from '../../frame/errors.js';
 import { EXIT } from '../../frame/exit-codes.js';
 import { facts } from '../../frame/table.js';
-import { type FileSize, readNamed, Refusals } from './files.js';
+import { fileFolder } from '../../files/model-folder.js';
+import { type FileSize, readNamed, Refusals, sizeOf } from './files.js';
 import { describeSums, grouped, sumTensors, type TensorSum } from './tensors.js';
 
 export interface ModelToInspect {
@@ -58,14 +59,15 @@ function chosenTargets(given: readonly string[]): readonly Target[] {
 /** What says nothing about the weights. */
 const NOT_TRIED: ReadonlySet<string> = new Set(['ENGINE_UNAVAILABLE', 'OUT_OF_MEMORY']);
 
-/** Whether the engine takes the weights; nothing is known where it is not built, or where they do not fit into memory. */
-async function tryEngine(ctx: Context, files: { readonly config: Uint8Array; readonly weights: Uint8Array }): Promise<boolean> {
+/** Whether the engine took the weights. Where it is not built, or they do not fit into memory, every value is looked at as it would. */
+async function tryWeights(ctx: Context, checkpoint: Checkpoint): Promise<boolean> {
   try {
-    (await loadCheckpoint(files)).dispose();
+    (await loadOpened(checkpoint, { signal: ctx.signal })).dispose();
     return true;
   } catch (error) {
     if (!(error instanceof R3mesError) || !NOT_TRIED.has(error.code)) throw error;
-    ctx.out.warn(`names, sizes and types of the tensors are right; their values were not read: ${error.message}`);
+    ctx.out.warn(`the weights were looked at without the engine: ${error.message}`);
+    for await (const chunk of normalizeCheckpoint(checkpoint).weights.chunks()) if (chunk.length > 0) ctx.signal.throwIfAborted();
     return false;
   }
 }
@@ -73,16 +75,23 @@ async function tryEngine(ctx: Context, files: { readonly config: Uint8Array; rea
 interface Weights {
   readonly sums: readonly TensorSum[];
   readonly engineChecked: boolean;
+  /** Files of the weights that `KNOWN_FILES` does not name. */
+  readonly shards: readonly FileSize[];
 }
 
-async function inspectWeights(ctx: Context, directory: string, config: Uint8Array, isConfigGood: boolean, refusals: Refusals): Promise<Weights | undefined> {
+async function shardSizes(directory: string, tensors: TensorFiles): Promise<readonly FileSize[]> {
+  const names = tensors.files.filter((name) => name !== 'model.safetensors');
+  const sizes = await Promise.all(names.map((name) => sizeOf(directory, name)));
+  return sizes.filter((size) => size !== undefined);
+}
+
+async function inspectWeights(ctx: Context, directory: string, isConfigGood: boolean, refusals: Refusals): Promise<Weights | undefined> {
   const name = 'model.safetensors';
-  const weights = await refusals.of(name, () => readNamed(directory, name));
-  if (weights === undefined) return undefined;
-  const tensors = await refusals.of(name, () => readSafetensors(weights, name));
+  const folder = fileFolder(directory);
+  const tensors = await refusals.of(name, () => TensorFiles.open(folder));
   if (tensors === undefined) return undefined;
-  const engineChecked = isConfigGood && ((await refusals.of(name, () => tryEngine(ctx, { config, weights }))) ?? false);
-  return { sums: sumTensors(tensors), engineChecked };
+  const engineChecked = isConfigGood && ((await refusals.of(name, async () => tryWeights(ctx, await openCheckpoint(folder)))) ?? false);
+  return { sums: sumTensors(tensors.infos), engineChecked, shards: await shardSizes(directory, tensors) };
 }
 
 async function inspectTokenizer(directory: string, files: readonly FileSize[], refusals: Refusals) {
@@ -99,13 +108,14 @@ function adapterSize(config: BitNetConfig, rank: number, targets: readonly Targe
   return { rank, targets, parameters: size, bytes: 4 * size };
 }
 
-export async function inspectModel(ctx: Context, { directory, files, rank, targets }: ModelToInspect): Promise<CommandResult> {
+export async function inspectModel(ctx: Context, { directory, files: known, rank, targets }: ModelToInspect): Promise<CommandResult> {
   const wanted = chosenTargets(targets);
   const refusals = new Refusals();
   const bytes = await readNamed(directory, 'config.json');
   const { architecture, quantization } = seen(bytes);
   const config = await refusals.of('config.json', () => readConfig(bytes));
-  const weights = await inspectWeights(ctx, directory, bytes, config !== undefined, refusals);
+  const weights = await inspectWeights(ctx, directory, config !== undefined, refusals);
+  const files = [...known, ...(weights?.shards ?? [])];
   const tokenizer = await inspectTokenizer(directory, files, refusals);
   const counts = config === undefined ? null : countParameters(config);
   const parameters = counts === null ? null : { ...counts, total: counts.ternary + counts.float };

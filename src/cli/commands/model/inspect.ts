@@ -18,7 +18,7 @@ export async function modelInspect(ctx: Context, args: InspectArgs): Promise<Com
   const directory = path.resolve(ctx.io.cwd, args.directory);
   const files = await listFiles(directory);
   const has = (name: string): boolean => files.some((file) => file.name === name);
-  if (has('adapter_config.json') && !has('model.safetensors')) {
+  if (has('adapter_config.json') && !has('config.json')) {
     const base = args.base === undefined ? undefined : path.resolve(ctx.io.cwd, args.base);
     return inspectAdapter({ directory, files, base });
   }

@@ -1,4 +1,4 @@
-import type { Dtype, Tensor } from '../../../train/index.js';
+import { byteLength, type Dtype, elements as elementsOf, type TensorInfo } from '../../../train/index.js';
 
 export interface TensorSum {
   readonly dtype: Dtype;
@@ -7,13 +7,12 @@ export interface TensorSum {
   readonly bytes: number;
 }
 
-/** How much of each type a safetensors file holds, the largest first. */
-export function sumTensors(tensors: ReadonlyMap<string, Tensor>): TensorSum[] {
+/** How much of each type the files hold, the largest first. */
+export function sumTensors(tensors: ReadonlyMap<string, TensorInfo>): TensorSum[] {
   const sums = new Map<Dtype, TensorSum>();
-  for (const { dtype, shape, bytes } of tensors.values()) {
+  for (const { dtype, shape } of tensors.values()) {
     const before = sums.get(dtype) ?? { dtype, tensors: 0, elements: 0, bytes: 0 };
-    const elements = shape.reduce((product, n) => product * n, 1);
-    sums.set(dtype, { dtype, tensors: before.tensors + 1, elements: before.elements + elements, bytes: before.bytes + bytes.length });
+    sums.set(dtype, { dtype, tensors: before.tensors + 1, elements: before.elements + elementsOf(shape), bytes: before.bytes + byteLength({ dtype, shape }) });
   }
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }

@@ -2,12 +2,10 @@ import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { endNode } from '../../node/end.js';
 import { nodeHome } from '../../node/home.js';
-import { DEFAULT_RPC_HOST, DEFAULT_RPC_PORT, infoOf } from '../../node/settings.js';
+import { infoOf } from '../../node/settings.js';
 import { nodeSettings, type StartArgs, startInBackground } from './start.js';
 
-interface RestartArgs extends Omit<StartArgs, 'rpcPort' | 'rpcHost'> {
-  readonly rpcPort: number | undefined;
-  readonly rpcHost: string | undefined;
+interface RestartArgs extends StartArgs {
   readonly force: boolean;
 }
 
@@ -21,8 +19,10 @@ export async function nodeRestart(ctx: Context, args: RestartArgs): Promise<Comm
     ctx,
     {
       ...args,
-      rpcPort: args.rpcPort ?? before?.rpcPort ?? DEFAULT_RPC_PORT,
-      rpcHost: args.rpcHost ?? before?.rpcHost ?? DEFAULT_RPC_HOST,
+      engine: args.engine ?? before?.engine,
+      cometbft: args.cometbft ?? before?.cometbft,
+      rpcPort: args.rpcPort ?? before?.rpcPort,
+      rpcHost: args.rpcHost ?? before?.rpcHost,
       blockMs: args.blockMs ?? before?.blockMs,
     },
     true,

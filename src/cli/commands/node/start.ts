@@ -1,29 +1,37 @@
+import path from 'node:path';
+
 import { type BlockLine, describeBlock } from '../../node/block-line.js';
 import { startDetached } from '../../node/detach.js';
 import { nodeHome } from '../../node/home.js';
 import { keepHeapSmall, megabytes, ownRssBytes } from '../../node/memory.js';
-import type { NodeSettings } from '../../node/settings.js';
+import type { Engine, NodeSettings } from '../../node/settings.js';
 import { nodeState, refuseRunning } from '../../node/state.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 
 export interface StartArgs {
-  readonly rpcPort: number;
-  readonly rpcHost: string;
+  readonly engine: Engine | undefined;
+  readonly cometbft: string | undefined;
+  readonly rpcPort: number | undefined;
+  readonly rpcHost: string | undefined;
+  readonly p2pPort: number | undefined;
   readonly blockMs: number | undefined;
-  readonly moniker: string;
+  readonly moniker: string | undefined;
   readonly network: string | undefined;
 }
 
 export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): NodeSettings {
-  const { rpcPort, rpcHost, blockMs, moniker, network } = args;
+  const { engine, cometbft, rpcPort, rpcHost, p2pPort, blockMs, moniker, network } = args;
   return {
     home: nodeHome(ctx.paths),
-    rpcHost,
-    rpcPort,
-    moniker,
     detached,
+    ...(engine === undefined ? {} : { engine }),
+    ...(cometbft === undefined ? {} : { cometbft: path.resolve(ctx.io.cwd, cometbft) }),
+    ...(rpcPort === undefined ? {} : { rpcPort }),
+    ...(rpcHost === undefined ? {} : { rpcHost }),
+    ...(p2pPort === undefined ? {} : { p2pPort }),
     ...(blockMs === undefined ? {} : { blockMs }),
+    ...(moniker === undefined ? {} : { moniker }),
     ...(network === undefined ? {} : { network }),
   };
 }
@@ -76,7 +84,7 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
       show(line);
     },
     onProblem: (text) => out.log('warn', text),
-  });
+  }, ctx.signal);
   try {
     await node.until(ctx.signal);
   } finally {

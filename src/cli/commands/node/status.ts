@@ -5,15 +5,26 @@ import { nodeHome } from '../../node/home.js';
 import { megabytes } from '../../node/memory.js';
 import { nodeState, type NodeState } from '../../node/state.js';
 
+function memory({ rssBytes, appRssBytes, cometRssBytes }: NodeState): string | null {
+  if (rssBytes === null) return null;
+  const parts = [['application', appRssBytes], ['CometBFT', cometRssBytes]] as const;
+  const told = parts.flatMap(([name, bytes]) => (bytes === null ? [] : [`, ${name} ${megabytes(bytes)}`]));
+  return `${megabytes(rssBytes)}${told.join('')}`;
+}
+
 function describe(state: NodeState, log: string): string {
   if (!state.running) return 'no node runs in this home';
   const rows: readonly (readonly [string, string | null])[] = [
     ['process', `${state.pid ?? ''}${state.mode === null ? '' : ` in the ${state.mode}`}`],
     ['chain', state.chainId ?? 'starting'],
-    ['height', state.height ?? 'no answer'],
+    ['engine', state.engine],
+    ['height', `${state.height ?? 'no answer'}${state.catchingUp === true ? ', catching up' : ''}`],
     ['app hash', state.appHash],
+    ['power', state.votingPower],
+    ['peers', state.peers?.toString() ?? null],
+    ['waiting', state.mempoolTxs === null ? null : `${state.mempoolTxs} tx`],
     ['RPC', state.rpc],
-    ['memory', state.rssBytes === null ? null : megabytes(state.rssBytes)],
+    ['memory', memory(state)],
     ['since', state.startedAt],
     ['log', log],
   ];

@@ -113,10 +113,10 @@ describe('a transaction is refused', () => {
   it('in another sign mode or of several keys', async () => {
     await start();
     const mode = (value: SignMode) => (p: Parts) => void (info(p).modeInfo = { sum: { $case: 'single', value: { mode: value } } });
-    await refused(await changed(mode(SignMode.LEGACY_AMINO_JSON)), 37, /expected SIGN_MODE_DIRECT, got SIGN_MODE_LEGACY_AMINO_JSON/);
+    await refused(await changed(mode(SignMode.LEGACY_AMINO_JSON)), 4, /signature verification failed/); // it signed the SignDoc
     await refused(await changed(mode(SignMode.UNSPECIFIED)), 37, /got SIGN_MODE_UNSPECIFIED/);
     await refused(await changed(mode(SignMode.TEXTUAL)), 37, /got SIGN_MODE_TEXTUAL/);
-    await refused(await changed((p) => (info(p).modeInfo = { sum: { $case: 'multi', value: { bitarray: undefined, modeInfos: [] } } })), 37, /multisig accounts are not supported yet/);
+    await refused(await changed((p) => (info(p).modeInfo = { sum: { $case: 'multi', value: { bitarray: undefined, modeInfos: [] } } })), 4, /expected the mode of one key, got the other/);
   });
 
   it('with no message, an unknown one, a malformed one, a long memo, an extension, a tip or too late', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { u64be } from '../../../../src/protocol/bytes.js';
-import { BaseAccount } from '../../../../src/protocol/gen/cosmos/auth/v1beta1/auth.js';
+import { BaseAccount, ModuleAccount } from '../../../../src/protocol/gen/cosmos/auth/v1beta1/auth.js';
 import * as auth from '../../../../src/protocol/gen/cosmos/auth/v1beta1/query.js';
 import * as bank from '../../../../src/protocol/gen/cosmos/bank/v1beta1/query.js';
 import { PubKey } from '../../../../src/protocol/gen/cosmos/crypto/secp256k1/keys.js';
@@ -45,11 +45,18 @@ describe('queries', () => {
     do {
       const request = auth.QueryAccountsRequest.fromPartial({ pagination: { key, limit: 2n } });
       const { accounts, pagination } = await chain.ask(`${AUTH}/Accounts`, auth.QueryAccountsRequest, request, auth.QueryAccountsResponse);
-      all.push(...accounts.map((any) => BaseAccount.decode(any.value).address));
+      all.push(...accounts.map(({ typeUrl, value }) => (typeUrl.endsWith('.ModuleAccount') ? ModuleAccount.decode(value).name : BaseAccount.decode(value).address)));
       key = pagination?.nextKey ?? new Uint8Array();
     } while (key.length > 0);
     expect(all.slice(0, 2)).toEqual([alice.address, bob.address]);
-    expect(all).toHaveLength(3); // and the fee collector
+    expect(all[2]).toBe('fee_collector');
+    const modules = await chain.ask(`${AUTH}/ModuleAccounts`, auth.QueryModuleAccountsRequest, {}, auth.QueryModuleAccountsResponse);
+    expect(modules.accounts.map(({ value }) => ModuleAccount.decode(value).name)).toEqual(['fee_collector']);
+    const { bech32Prefix } = await chain.ask(`${AUTH}/Bech32Prefix`, auth.Bech32PrefixRequest, {}, auth.Bech32PrefixResponse);
+    expect(bech32Prefix).toBe('remes');
+    const { addressBytes } = await chain.ask(`${AUTH}/AddressStringToBytes`, auth.AddressStringToBytesRequest, { addressString: alice.address }, auth.AddressStringToBytesResponse);
+    const { addressString } = await chain.ask(`${AUTH}/AddressBytesToString`, auth.AddressBytesToStringRequest, { addressBytes }, auth.AddressBytesToStringResponse);
+    expect(addressString).toBe(alice.address);
     const { params } = await chain.ask(`${AUTH}/Params`, auth.QueryParamsRequest, {}, auth.QueryParamsResponse);
     expect(params).toMatchObject({ maxMemoCharacters: 256n, txSigLimit: 7n, sigVerifyCostSecp256k1: 1000n });
   });
@@ -70,6 +77,17 @@ describe('queries', () => {
       supply: [{ denom: 'uremes', amount: '10000005' }],
       pagination: { total: 1n },
     });
+  });
+
+  it('of owners give who holds coins, by pages', async () => {
+    await chain.deliver(alice, [msgSend(alice.address, bob.address, 1n)]);
+    const ask = (denom: string, key: Uint8Array = new Uint8Array()) =>
+      chain.ask(`${BANK}/DenomOwners`, bank.QueryDenomOwnersRequest, bank.QueryDenomOwnersRequest.fromPartial({ denom, pagination: { limit: 1n, key } }), bank.QueryDenomOwnersResponse);
+    const first = await ask('uremes');
+    expect(first.denomOwners.map((o) => o.address)).toEqual([alice.address]);
+    expect(first.denomOwners[0]?.balance?.amount).toBe((await chain.balance(alice.address)).toString());
+    expect((await ask('uremes', first.pagination?.nextKey)).denomOwners.map((o) => o.address)).toEqual([bob.address]);
+    expect((await ask('uatom')).denomOwners).toEqual([]);
   });
 
   it('of the denom say how wallets show it', async () => {

@@ -55,7 +55,7 @@ async function startForeground(root: string, argv: readonly string[] = START): P
 }
 
 describe('help', () => {
-  it.each(['start', 'stop', 'restart', 'status', 'reset', 'logs'])('of node %s is pinned', (verb) => expectGoldenHelp(nodeNoun, verb));
+  it.each(['start', 'stop', 'restart', 'status', 'reset', 'logs', 'engine', 'testnet'])('of node %s is pinned', (verb) => expectGoldenHelp(nodeNoun, verb));
 });
 
 describe('node start', () => {
@@ -114,7 +114,7 @@ describe('node start', () => {
     ['a genesis that is no JSON', 'GENESIS_INVALID', 2, /genesis\.json: the genesis document is not JSON/, (root) => writeFileSync(writeChain(root).genesisFile, '{"chain_id"'), []],
     ['a genesis with a wrong field', 'GENESIS_INVALID', 2, /genesis\.json: app_state\.bank\.balances/, (root) => void writeChain(root, (g) => (appState(g)['bank'] = { balances: [{ address: 'cosmos1', coins: [] }] })), []],
     ['a genesis under which cheating pays', 'GENESIS_INVALID', 2, /genesis\.json: cheating would pay: expected .* above/, (root) => void writeChain(root, (g) => ((appState(g)['challenge']!['params'] as Json)['audit_floor_bps'] = 0)), []],
-    ['two validators', 'SOLO_VALIDATORS', 2, /names 2 validators .* expects exactly one/, (root) => void writeChain(root, (g) => (g['validators'] as Json[]).push(validatorJson(OTHER_VALIDATOR))), []],
+    ['two validators', 'SOLO_VALIDATORS', 2, /names 2 validators .* expects exactly one/, (root) => void writeChain(root, (g) => (g['validators'] as Json[]).push(validatorJson(OTHER_VALIDATOR))), ['--engine', 'solo']],
     ['another chain than the settings say', 'WRONG_NETWORK', 2, /genesis of chain node-test-1, but the setting network says other-1/, (root) => void writeChain(root), ['--network', 'other-1']],
     ['no validator key', 'VALIDATOR_KEY_MISSING', 2, /no validator key .*priv_validator_key\.json/, (root) => rmSync(writeChain(root).validatorKeyFile), []],
     ["another validator's key", 'SOLO_VALIDATORS', 2, /expected the genesis of node-test-1 to name validator/, (root) => writeFileSync(writeChain(root).validatorKeyFile, OTHER_VALIDATOR.toFile(), { mode: 0o600 }), []],
@@ -141,7 +141,8 @@ describe('node start', () => {
   it('names CometBFT where there are two validators, and a way out where the port is taken', async () => {
     const root = temporaryFolder();
     writeChain(root, (genesis) => (genesis['validators'] as Json[]).push(validatorJson(OTHER_VALIDATOR)));
-    expect((await runCli([...START, '--home', root])).json['hint']).toContain('CometBFT');
+    const none = await runCli([...START, '--cometbft', path.join(root, 'none'), '--home', root]);
+    expect(none.json).toMatchObject({ code: 'COMET_MISSING', message: expect.stringMatching(/^there is no CometBFT to run at .*none$/) as string, hint: expect.stringContaining('r3mes node engine install') as string });
     writeChain(root);
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));

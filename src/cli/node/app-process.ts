@@ -1,0 +1,4 @@
+/** Process of the application under CometBFT. */
+import { runAppProcess } from './app-server.js';
+
+runAppProcess();
