@@ -4,6 +4,7 @@
 #include "optimizer.h"
 #include "r3mes/isa.h"
 #include "run.h"
+#include "session.h"
 
 namespace {
 
@@ -15,7 +16,7 @@ Napi::Value isa_supported(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   using namespace r3mes::node;
-  declare_model(env);
+  declare_classes(env);
   exports.Set("arithmeticVersion", R3MES_ARITHMETIC_VERSION);
   exports.Set("isa", r3mes_isa());
   exports.Set("isaSupported", Napi::Function::New<isa_supported>(env));
@@ -26,6 +27,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("trainStep", Napi::Function::New<train_step>(env));
   exports.Set("evaluate", Napi::Function::New<evaluate>(env));
   exports.Set("logits", Napi::Function::New<logits>(env));
+  exports.Set("createSession", Napi::Function::New<create_session>(env));
+  exports.Set("samplingWeights", Napi::Function::New<sampling_weights>(env));
   exports.Set("clip", Napi::Function::New<clip>(env));
   exports.Set("trimmedMean", Napi::Function::New<trimmed_mean>(env));
   exports.Set("meanGradient", Napi::Function::New<mean_gradient>(env));

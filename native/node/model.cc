@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "session.h"
 #include "task.h"
 
 namespace r3mes::node {
@@ -33,7 +34,7 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
 
 /** Of this environment: worker threads have their own. */
 struct Classes {
-  Napi::FunctionReference model;
+  Napi::FunctionReference model, session;
 };
 
 /** Pointers into pinned arrays, and the structures that hold them. */
@@ -120,11 +121,14 @@ constexpr std::int32_t kUnpackThreads = 2;
 
 }  // namespace
 
-void declare_model(Napi::Env env) {
+void declare_classes(Napi::Env env) {
   auto* classes = new Classes;
   classes->model = Napi::Persistent(ModelHandle::define(env));
+  classes->session = Napi::Persistent(define_session(env));
   env.SetInstanceData<Classes>(classes);
 }
+
+Napi::Object new_session(Napi::Env env) { return env.GetInstanceData<Classes>()->session.New({}); }
 
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   const r3mes_model_shape shape = read_shape(info[0]);

@@ -23,7 +23,9 @@ SharedModel read_model(const Napi::Value& value);
 SharedCudaModel read_cuda_model(const Napi::Value& value);
 r3mes_lora read_lora(const Napi::Value& value);
 
-/** Declares the class of model objects; once an environment. */
-void declare_model(Napi::Env env);
+/** Declares the classes of model and session objects; once an environment. */
+void declare_classes(Napi::Env env);
+/** A session object that holds nothing yet. */
+Napi::Object new_session(Napi::Env env);
 
 }  // namespace r3mes::node

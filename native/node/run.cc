@@ -20,10 +20,6 @@ struct Request {
   r3mes_run_options options{};
 };
 
-/** Asked from the engine's threads while JavaScript may store into the array. */
-int is_cancelled(void* flag) { return static_cast<const std::atomic<std::int32_t>*>(flag)->load(std::memory_order_relaxed) != 0 ? 1 : 0; }
-static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t), "the flag is read in place");
-
 std::shared_ptr<Request> read_request(const Napi::CallbackInfo& info, Pins& pins) {
   const Napi::Env env = info.Env();
   auto request = shared<Request>();
@@ -83,6 +79,9 @@ struct Losses {
 };
 
 }  // namespace
+
+static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t), "the flag is read in place");
+int is_cancelled(void* flag) { return static_cast<const std::atomic<std::int32_t>*>(flag)->load(std::memory_order_relaxed) != 0 ? 1 : 0; }
 
 Napi::Value train_step(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

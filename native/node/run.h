@@ -12,4 +12,7 @@ Napi::Value evaluate(const Napi::CallbackInfo& info);
 /** logits(model, request) */
 Napi::Value logits(const Napi::CallbackInfo& info);
 
+/** Whether JavaScript stored anything but 0 into the Int32Array whose memory `flag` is; asked from the engine's threads. */
+int is_cancelled(void* flag);
+
 }  // namespace r3mes::node

@@ -9,6 +9,10 @@ export interface TextTokenizer {
   /** Ids are below this: rows of the model's embedding. */
   readonly vocabSize: number;
   readonly eosTokenId: number;
+  /** Every id that config.json names as an end. */
+  readonly eosTokenIds: readonly number[];
+  /** Text of ids. A character whose last bytes are still missing is U+FFFD. */
+  decode(ids: readonly number[]): string;
   /**
    * Ids of a whole text, no special tokens added, in pieces that follow each other. Time is linear in the length.
    * @throws InvalidInputError for an id that the model has no row for.
@@ -23,6 +27,7 @@ export interface TextTokenizer {
 interface HubEncoder {
   readonly pre_tokenizer: HubStage | null;
   encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
+  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
 }
 interface HubStage {
   pattern?: unknown;
@@ -59,10 +64,9 @@ type TokenizerJson = z.infer<typeof tokenizerSchema>;
 export function loadTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array): TextTokenizer {
   const config = parseJson('config.json', configJson, MAX_CONFIG_BYTES, configSchema);
   const json = parseJson('tokenizer.json', tokenizerJson, MAX_TOKENIZER_BYTES, tokenizerSchema);
-  const eosTokenId = Array.isArray(config.eos_token_id) ? (config.eos_token_id[0] ?? 0) : config.eos_token_id;
-  if (eosTokenId >= config.vocab_size) {
-    throw new InvalidInputError(`config.json: expected eos_token_id below vocab_size ${config.vocab_size}, got ${eosTokenId}`);
-  }
+  const eosTokenIds = [config.eos_token_id].flat();
+  const beyond = eosTokenIds.find((id) => id >= config.vocab_size);
+  if (beyond !== undefined) throw new InvalidInputError(`config.json: expected eos_token_id below vocab_size ${config.vocab_size}, got ${beyond}`);
   let tokenizer: HubEncoder;
   try {
     tokenizer = new HubEncoderClass(json, {});
@@ -70,7 +74,7 @@ export function loadTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array)
   } catch (cause) {
     throw new InvalidInputError(`tokenizer.json: ${cause instanceof Error ? cause.message : String(cause)}`, 'expected the tokenizer.json of a Hugging Face model');
   }
-  return new HubTokenizer(tokenizer, config.vocab_size, eosTokenId, splitsAtLines(json));
+  return new HubTokenizer(tokenizer, config.vocab_size, eosTokenIds, splitsAtLines(json));
 }
 
 /**
@@ -135,9 +139,17 @@ class HubTokenizer implements TextTokenizer {
   constructor(
     private readonly tokenizer: HubEncoder,
     readonly vocabSize: number,
-    readonly eosTokenId: number,
+    readonly eosTokenIds: readonly number[],
     private readonly canSplit: boolean,
   ) {}
+
+  get eosTokenId(): number {
+    return this.eosTokenIds[0] ?? 0;
+  }
+
+  decode(ids: readonly number[]): string {
+    return this.tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+  }
 
   async *encode(text: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly number[]> {
     let held = '';

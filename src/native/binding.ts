@@ -169,6 +169,33 @@ export interface AdapterLayoutEntry {
   readonly offset: number;
 }
 
+export interface SessionRequest {
+  readonly lora?: NativeLora;
+  readonly adapter?: Float32Array;
+  /** Most tokens, at most the model's positions. */
+  readonly capacity: number;
+  readonly threads: number;
+}
+
+export interface ExtendRequest {
+  /** Added behind those that are there; at least one. */
+  readonly tokens: Int32Array;
+  /** Logits are made for the last so many of them. */
+  readonly wanted: number;
+  readonly threads: number;
+  readonly cancel: Int32Array;
+}
+
+/** A growing sequence whose keys and values are kept. One call at a time. */
+export interface NativeSession {
+  readonly length: number;
+  /** Row-major [wanted, vocab]. A rejected call leaves the sequence as it was. */
+  extend(request: ExtendRequest): Promise<Float32Array>;
+  /** Forgets the tokens from `length` on. */
+  rewind(length: number): void;
+  dispose(): void;
+}
+
 export interface NativeBinding {
   /** Goes into every gradient hash; rises with any change of a bit. */
   readonly arithmeticVersion: number;
@@ -190,6 +217,9 @@ export interface NativeBinding {
   evaluate(model: NativeModel, request: SequencesRequest): Promise<LossResult>;
   /** Row-major [sequences, sequenceLength, vocab]. */
   logits(model: NativeModel, request: SequencesRequest): Promise<Float32Array>;
+  createSession(model: NativeModel, request: SessionRequest): Promise<NativeSession>;
+  /** round(2³⁰ · exp((logit − largest) / temperature)) for every logit: a distribution in whole numbers. */
+  samplingWeights(logits: Float32Array, temperature: number): Int32Array;
   /** Norm of the gradient, and the gradient scaled to at most `maxNorm`. */
   clip(gradient: Float32Array, maxNorm: number): Promise<{ norm: number; gradient: Float32Array }>;
   /** Mean of clipped gradients in units of 2⁻³⁰, the extremes of every coordinate dropped. */

@@ -106,6 +106,58 @@ export function logits(model: NativeModel, sequences: Sequences, options: Comput
   return onSequences(sequences, options, (request) => engine().logits(model, request));
 }
 
+/** Tokens and their keys and values, on which the next token's logits depend. */
+export interface Session {
+  readonly length: number;
+  /** Adds tokens; logits [wanted, vocab] of the last `wanted` of them. Bits do not depend on how a sequence is cut. */
+  extend(tokens: Int32Array, wanted: number, options?: Omit<ComputeOptions, 'microBatch'>): Promise<Float32Array>;
+  rewind(length: number): void;
+  dispose(): void;
+}
+
+/** @param capacity most tokens. @throws R3mesError with a `NativeErrorCode`. */
+export async function createSession(
+  model: NativeModel,
+  adapter: { readonly lora: NativeLora; readonly adapter: Float32Array } | undefined,
+  capacity: number,
+  threads = defaultThreads(),
+): Promise<Session> {
+  const session = await computed(() => engine().createSession(model, { ...adapter, capacity, threads }));
+  return {
+    get length() {
+      return session.length;
+    },
+    extend: async (tokens, wanted, { threads: own = threads, signal } = {}) => {
+      signal?.throwIfAborted();
+      const cancel = new Int32Array(1);
+      const onAbort = (): void => void Atomics.store(cancel, 0, 1);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        return await computed(() => session.extend({ tokens, wanted, threads: own, cancel }), signal);
+      } finally {
+        signal?.removeEventListener('abort', onAbort);
+      }
+    },
+    rewind: (length) => {
+      try {
+        session.rewind(length);
+      } catch (error) {
+        throw refusal(error);
+      }
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+/** A distribution over the next token in units of 2⁻³⁰ of its largest weight. @throws R3mesError for a temperature that is not above 0. */
+export function samplingWeights(logits: Float32Array, temperature: number): Int32Array {
+  try {
+    return engine().samplingWeights(logits, temperature);
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
 export function clip(gradient: Float32Array, maxNorm: number): Promise<{ norm: number; gradient: Float32Array }> {
   return computed(() => engine().clip(gradient, maxNorm));
 }

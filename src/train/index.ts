@@ -9,6 +9,8 @@ export { readConfig } from './config.js';
 export type { WeightForm } from './config.js';
 export { floatBits, gradientHash, lossesDigest, readGradientFile, verifyGradientFile, writeGradientFile } from './gradient.js';
 export type { ExpectedGradient } from './gradient.js';
+export { checkSampling, chooseToken, generate, mostLikely, openSession } from './generation.js';
+export type { GenerationRequest, SamplingSettings } from './generation.js';
 export { evaluate, runJob } from './job.js';
 export { mergeAdapter } from './merge.js';
 export type { MergedDtype } from './merge.js';
@@ -40,5 +42,6 @@ export type {
   OptimizerState,
   TensorSlot,
 } from './types.js';
-export { ARITHMETIC_VERSION, defaultThreads, TARGETS } from '../native/index.js';
+export { ARITHMETIC_VERSION, defaultThreads, logits, TARGETS } from '../native/index.js';
+export type { Session } from '../native/index.js';
 export type { Target } from '../native/index.js';

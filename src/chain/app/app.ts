@@ -12,15 +12,15 @@ import type { Application } from '../abci/application.js';
 import type { BlockInfo, Module, ProposerTx } from '../module.js';
 import { sdkError } from '../modules/sdk-errors.js';
 import { Branch } from '../store/branch.js';
-import { chainedCommitment } from '../store/commitment.js';
-import type { Change, Database } from '../store/database.js';
-import { type LastCommit, StateStore } from '../store/state.js';
+import type { Database } from '../store/database.js';
+import type { PreparedVersion } from '../store/multistore.js';
+import { type StateOptions, StateStore } from '../store/state.js';
 import type { Base } from './base.js';
-import { APP_STORE, type ChainInfo, readChainInfo, writeChainInfo } from './chain-info.js';
+import { APP_STORE, type ChainInfo, readBlockTime, readChainInfo, writeBlockTime, writeChainInfo } from './chain-info.js';
 import { ExecutionContext, ReadContext } from './context.js';
 import { type Report, TxExecutor, toAbciEvents, toFailure } from './executor.js';
 import { blockMaxBytes, blockMaxGas, packBlock, refusalOfTxs } from './proposal.js';
-import { QueryRouter, simulateQuery } from './queries.js';
+import { QueryRouter, type QueryState, simulateQuery } from './queries.js';
 import { SignatureVerifier } from './signature.js';
 
 /** Version of the state machine: blocks of another version are not ours to execute. */
@@ -28,6 +28,8 @@ export const APP_VERSION = 1n;
 
 export interface AppOptions {
   readonly database: Database;
+  /** What of the state is kept on the disk and in memory. */
+  readonly state?: StateOptions;
   readonly base: Base;
   /** The other modules, in the order of genesis and of hooks. */
   readonly modules: readonly Module[];
@@ -43,15 +45,8 @@ export function createApp(options: AppOptions): Application {
 
 /** A block that is executed but not committed. */
 interface Pending {
-  readonly last: LastCommit;
-  readonly branch: Branch;
-  readonly changes: readonly Change[];
-}
-
-/** Genesis lives in memory until the first block is committed with it. */
-interface Genesis {
-  readonly branch: Branch;
-  readonly root: Uint8Array;
+  readonly timeSeconds: bigint;
+  readonly prepared: PreparedVersion;
 }
 
 const NO_ADDRESS = new Uint8Array();
@@ -65,13 +60,14 @@ class ChainApp implements Application {
   readonly #executor: TxExecutor;
   readonly #router: QueryRouter;
   #info: ChainInfo | undefined;
-  #genesis: Genesis | undefined;
+  /** Genesis lives in memory until the first block is committed with it. */
+  #genesis: Branch | undefined;
   #pending: Pending | undefined;
   /** What the mempool's transactions have done since the last commit: their fees and sequences. */
   #checkBranch: Branch | undefined;
 
-  constructor({ database, base, modules, proposerTx, report }: AppOptions) {
-    this.#store = new StateStore(database, chainedCommitment);
+  constructor({ database, state, base, modules, proposerTx, report }: AppOptions) {
+    this.#store = new StateStore(database, state);
     this.#base = base;
     this.#modules = [...base.modules, ...modules];
     this.#proposerTx = proposerTx;
@@ -129,10 +125,12 @@ class ChainApp implements Application {
     for (const module of this.#modules) module.initGenesis(ctx, appState[module.name] ?? {});
 
     this.#info = info;
-    this.#genesis = { branch, root: this.#store.commitment.next(this.#store.commitment.empty, 0n, branch.changes()) };
+    this.#genesis = branch;
     this.#pending = undefined;
     this.#checkBranch = undefined;
-    return { consensusParams: info.consensusParams, validators: [], appHash: this.#genesis.root };
+    // What the first block's app hash would be if it changed nothing: nodes with different genesis files disagree at once.
+    const { appHash } = this.#store.prepare(info.initialHeight, branch.changes());
+    return { consensusParams: info.consensusParams, validators: [], appHash };
   }
 
   checkTx(request: abci.RequestCheckTx): Promise<abci.ResponseCheckTx> {
@@ -180,29 +178,23 @@ class ChainApp implements Application {
     const hooks = new ExecutionContext(block, branch);
     const [first, rest] = this.#splitProposerTx(request.txs);
 
+    writeBlockTime(branch, block.timeSeconds);
     this.#proposerTx?.execute(hooks, first);
     for (const module of this.#modules) module.beginBlock?.(hooks);
     const txResults = first === undefined ? [] : [emptyResult()];
     for (const tx of rest) txResults.push(this.#deliver(block, branch, tx, info));
     for (const module of this.#modules) module.endBlock?.(hooks);
 
-    const changes = branch.changes();
-    const previous = this.#genesis?.root ?? this.#store.last?.appHash ?? this.#store.commitment.empty;
-    const appHash = this.#store.commitment.next(previous, block.height, changes);
-    this.#pending = { last: { height: block.height, timeSeconds: block.timeSeconds, appHash }, branch, changes };
-    return { events: toAbciEvents(hooks.events), txResults, validatorUpdates: [], consensusParamUpdates: undefined, appHash };
+    const prepared = this.#store.prepare(block.height, branch.changes());
+    this.#pending = { timeSeconds: block.timeSeconds, prepared };
+    return { events: toAbciEvents(hooks.events), txResults, validatorUpdates: [], consensusParamUpdates: undefined, appHash: prepared.appHash };
   }
 
   /** @throws DatabaseError where the block could not be written; the state is then the one before it. */
   async commit(): Promise<abci.ResponseCommit> {
     const pending = this.#pending;
     if (pending === undefined) throw new R3mesError({ code: 'NOTHING_TO_COMMIT', message: 'expected finalizeBlock before commit' });
-    let { changes } = pending;
-    if (this.#genesis !== undefined) {
-      pending.branch.mergeInto(this.#genesis.branch);
-      changes = this.#genesis.branch.changes();
-    }
-    await this.#store.commit(pending.last, changes);
+    await this.#store.commit(pending.timeSeconds, pending.prepared);
     this.#pending = undefined;
     this.#genesis = undefined;
     this.#checkBranch = undefined;
@@ -210,9 +202,19 @@ class ChainApp implements Application {
   }
 
   query(request: abci.RequestQuery): Promise<abci.ResponseQuery> {
-    const ctx =
-      this.#store.last === undefined || this.#info === undefined ? undefined : new ReadContext(this.#lastBlock(this.#info), this.#store);
-    return Promise.resolve(this.#router.answer(ctx, request));
+    const { last, oldestHeight } = this.#store;
+    const kept = last === undefined || oldestHeight === undefined ? undefined : { oldest: oldestHeight, latest: last.height };
+    return Promise.resolve(this.#router.answer({ kept, at: (height) => this.#stateAt(height) }, request));
+  }
+
+  /** @param height a kept one. */
+  #stateAt(height: bigint): QueryState {
+    const version = this.#store.at(height);
+    if (version === undefined) throw new Error(`the state at height ${height} is not kept`);
+    const last = this.#lastBlock(this.#requireInfo());
+    // The latest values are one look-up each; those of an older block are a walk down its tree.
+    if (height === last.height) return { ctx: new ReadContext(last, this.#store), version };
+    return { ctx: new ReadContext({ ...last, height, timeSeconds: readBlockTime(version) ?? last.timeSeconds }, version), version };
   }
 
   listSnapshots(): Promise<abci.ResponseListSnapshots> {
@@ -247,7 +249,7 @@ class ChainApp implements Application {
 
   /** The state that the next block builds on. */
   #view(): Branch | StateStore {
-    return this.#genesis?.branch ?? this.#store;
+    return this.#genesis ?? this.#store;
   }
 
   #nextHeight(info: ChainInfo): bigint {

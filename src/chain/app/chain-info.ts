@@ -19,6 +19,7 @@ const KEY = {
   genesisTime: Uint8Array.of(2),
   initialHeight: Uint8Array.of(3),
   consensusParams: Uint8Array.of(4),
+  blockTime: Uint8Array.of(5),
 } as const;
 
 export function writeChainInfo(branch: Branch, info: ChainInfo): void {
@@ -27,6 +28,17 @@ export function writeChainInfo(branch: Branch, info: ChainInfo): void {
   store.set(KEY.genesisTime, u64be(info.genesisTimeSeconds));
   store.set(KEY.initialHeight, u64be(info.initialHeight));
   store.set(KEY.consensusParams, ConsensusParams.encode(info.consensusParams).finish());
+}
+
+/** Notes the time of the block that is executed: who starts from a snapshot must know it too. */
+export function writeBlockTime(branch: Branch, timeSeconds: bigint): void {
+  new BranchStore(branch, APP_STORE).set(KEY.blockTime, u64be(timeSeconds));
+}
+
+/** Time of the last block, whole seconds since 1970; nothing before the first commit. */
+export function readBlockTime(state: Reader): bigint | undefined {
+  const time = new StoreReader(state, APP_STORE).get(KEY.blockTime);
+  return time === undefined ? undefined : readU64be(time);
 }
 
 /** Nothing before the first commit. */

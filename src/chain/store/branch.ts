@@ -1,5 +1,6 @@
 import type { KvReader, KvStore } from './kv.js';
 import { type Change, type Key, type Reader, keyOf } from './database.js';
+import { storePrefix } from './keys.js';
 
 /**
  * Changes that are not written yet, over a parent that does not know of them. Drop the branch and nothing happened;
@@ -33,21 +34,16 @@ export class Branch implements Reader {
     for (const [key, value] of this.#changes) parent.#changes.set(key, value);
   }
 
-  /** All changes in ascending order of keys: the order in which they are hashed and written. */
+  /** All changes over the committed state, those of parents that are branches too, in ascending order of keys. */
   changes(): Change[] {
-    return [...this.#changes.keys()].sort().map((key) => ({ key, value: this.#changes.get(key) ?? undefined }));
+    const all = this.#parent instanceof Branch ? this.#parent.#merged(this.#changes) : this.#changes;
+    return [...all.keys()].sort().map((key) => ({ key, value: all.get(key) ?? undefined }));
   }
-}
 
-/** Every key of the state begins with this byte, so that it can never meet what the database itself notes. */
-const STATE = '\x01';
-
-/** What the keys of a module's store begin with: no name is the beginning of another's. */
-function storePrefix(name: string): Key {
-  if (name.length === 0 || name.length > 32 || !/^[a-z_]+$/.test(name)) {
-    throw new Error(`bad store name ${JSON.stringify(name)}: expected 1 to 32 of a-z and _`);
+  #merged(later: ReadonlyMap<Key, Uint8Array | null>): ReadonlyMap<Key, Uint8Array | null> {
+    const all = new Map([...this.#changes, ...later]);
+    return this.#parent instanceof Branch ? this.#parent.#merged(all) : all;
   }
-  return `${STATE}${String.fromCharCode(name.length)}${name}`;
 }
 
 /** One module's part of the state, for reading. */

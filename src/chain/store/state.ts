@@ -1,119 +1,122 @@
-import { concatBytes, equalBytes, readU64be, toHex, u64be } from '../../protocol/bytes.js';
+import { equalBytes } from '../../protocol/bytes.js';
 import { Branch } from './branch.js';
-import type { Commitment } from './commitment.js';
-import { type Change, type Database, DatabaseError, type Key, type Reader, keyOf } from './database.js';
+import type { Change, Database, Key, Reader } from './database.js';
+import { type Commits, type LastCommit, noteCommit, readCommits } from './last-commit.js';
+import { Multistore, type PreparedVersion, appHashOf, damaged } from './multistore.js';
+import { StateVersion } from './state-version.js';
+import { ValueCache } from './value-cache.js';
 
-/** The last block whose changes are on the disk. */
-export interface LastCommit {
-  readonly height: bigint;
-  /** Block time, whole seconds since 1970. */
-  readonly timeSeconds: bigint;
-  readonly appHash: Uint8Array;
+export type { LastCommit } from './last-commit.js';
+
+export interface StateOptions {
+  /** Blocks whose state can be read, the last one included; at least 2. */
+  readonly keepVersions?: number;
+  /** Inner nodes of the trees that stay in memory between blocks, some 400 bytes each. */
+  readonly cachedNodes?: number;
+  /** Values that stay in memory. */
+  readonly cachedBytes?: number;
 }
 
-/** Database keys that are no part of the state; each begins with 0x00. */
-const META = {
-  /** -> format u8 | height u64be | time u64be | first height u64be | app hash(32) */
-  last: '\x00l',
-  /** height u64be -> app hash(32), for the last `JOURNAL_BLOCKS` heights */
-  journal: '\x00j',
-} as const;
+/** Proofs are asked for soon; a full block replaces some megabytes of nodes, which stay on the disk that long. */
+const KEEP_VERSIONS = 100;
+const CACHED_NODES = 16_384;
+const CACHED_BYTES = 4 * 1024 * 1024;
+/** Versions that one block drops at most, where many are to go since fewer are to be kept than before. */
+const DROPS_PER_BLOCK = 4n;
 
-const FORMAT = 1;
-const LAST_BYTES = 1 + 8 + 8 + 8 + 32;
-
-/**
- * LevelDB skips a damaged record of its log and goes on with the next one, so that a block in the middle could be lost
- * without a word. Each block therefore leaves an entry, and on opening none may be missing. The log holds about
- * 2 MiB, and even an empty block takes some 200 bytes of it.
- */
-const JOURNAL_BLOCKS = 16_384n;
-
-const journalKey = (height: bigint): Key => META.journal + keyOf(u64be(height));
-
-/** The committed state: one database, the last commit in it, and the way to the next one. */
+/** The committed state: one database, the last commit in it, the kept versions before it, and the way to the next one. */
 export class StateStore implements Reader {
-  readonly commitment: Commitment;
   readonly #database: Database;
-  #last: LastCommit | undefined;
-  /** Height of the first block ever committed. */
-  #firstHeight: bigint | undefined;
+  readonly #trees: Multistore;
+  readonly #values: ValueCache;
+  readonly #keepVersions: bigint;
+  #commits: Commits | undefined;
 
   /** @throws DatabaseError DATABASE_CORRUPT where blocks are missing, DATABASE_FORMAT for another version's. */
-  constructor(database: Database, commitment: Commitment) {
+  constructor(database: Database, options: StateOptions = {}) {
+    const { keepVersions = KEEP_VERSIONS, cachedNodes = CACHED_NODES, cachedBytes = CACHED_BYTES } = options;
+    if (!Number.isSafeInteger(keepVersions) || keepVersions < 2) throw new Error(`expected to keep 2 versions or more, got ${keepVersions}`);
     this.#database = database;
-    this.commitment = commitment;
-    const stored = readLast(database);
-    if (stored === undefined) return;
-    checkJournal(database, stored.last, stored.firstHeight);
-    this.#last = stored.last;
-    this.#firstHeight = stored.firstHeight;
+    this.#trees = new Multistore(database, cachedNodes);
+    this.#values = new ValueCache(cachedBytes);
+    this.#keepVersions = BigInt(keepVersions);
+    this.#open();
   }
 
   /** Nothing before the first commit. */
   get last(): LastCommit | undefined {
-    return this.#last;
+    return this.#commits?.last;
+  }
+
+  /** Height of the oldest block whose state can be read; nothing before the first commit. */
+  get oldestHeight(): bigint | undefined {
+    return this.#commits?.oldestHeight;
+  }
+
+  /** The state after a kept block; nothing for another one. @throws DatabaseError DATABASE_CORRUPT */
+  at(height: bigint): StateVersion | undefined {
+    if (this.#commits === undefined || height < this.#commits.oldestHeight || height > this.#commits.last.height) return undefined;
+    const roots = height === this.#commits.last.height ? this.#trees.latest : this.#trees.rootsAt(Number(height));
+    return new StateVersion(this.#database, this.#trees, roots);
   }
 
   get(key: Key): Uint8Array | undefined {
-    return this.#database.get(key);
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    const stored = this.#database.get(key);
+    if (stored !== undefined) this.#values.set(key, stored);
+    return stored;
   }
 
   branch(): Branch {
     return new Branch(this);
   }
 
-  /** Writes a block: its changes, height, time and app hash, in one atomic and durable batch. */
-  async commit(last: LastCommit, changes: readonly Change[]): Promise<void> {
-    const firstHeight = this.#firstHeight ?? last.height;
-    await this.#database.write(withMeta(last, firstHeight, changes));
+  /** The state that a block's changes, in ascending order of keys, make; nothing is written. */
+  prepare(height: bigint, changes: readonly Change[]): PreparedVersion {
+    return this.#trees.prepare(Number(height), changes);
+  }
+
+  /** Writes a block: its changes, trees, height, time and app hash, in one atomic and durable batch. */
+  async commit(timeSeconds: bigint, prepared: PreparedVersion): Promise<void> {
+    const height = BigInt(prepared.version);
+    const before = this.#commits;
+    const dropped = before === undefined ? 0n : min(max(height - this.#keepVersions + 1n - before.oldestHeight, 0n), DROPS_PER_BLOCK);
+    const commits = {
+      last: { height, timeSeconds, appHash: prepared.appHash },
+      firstHeight: before?.firstHeight ?? height,
+      oldestHeight: (before?.oldestHeight ?? height) + dropped,
+    };
+    await this.#database.write(this.#batch(commits, prepared, before?.oldestHeight ?? height));
     this.#database.reveal();
-    this.#last = last;
-    this.#firstHeight = firstHeight;
+    this.#trees.accept(prepared);
+    for (const { key, value } of prepared.changes) {
+      if (value === undefined) this.#values.delete(key);
+      else this.#values.set(key, value);
+    }
+    this.#commits = commits;
   }
 
   close(): Promise<void> {
     return this.#database.close();
   }
-}
 
-/** The meta keys sort before every key of the state. */
-function* withMeta(last: LastCommit, firstHeight: bigint, changes: readonly Change[]): Iterable<Change> {
-  const { height, timeSeconds, appHash } = last;
-  if (height > JOURNAL_BLOCKS) yield { key: journalKey(height - JOURNAL_BLOCKS), value: undefined };
-  yield { key: journalKey(height), value: appHash };
-  yield { key: META.last, value: concatBytes(Uint8Array.of(FORMAT), u64be(height), u64be(timeSeconds), u64be(firstHeight), appHash) };
-  yield* changes;
-}
-
-function readLast(database: Database): { last: LastCommit; firstHeight: bigint } | undefined {
-  const value = database.get(META.last);
-  if (value === undefined) return undefined;
-  if (value[0] !== FORMAT || value.length !== LAST_BYTES) {
-    throw new DatabaseError({
-      code: 'DATABASE_FORMAT',
-      message: `expected a database of format ${FORMAT}, got format ${value[0] ?? 'none'} in ${value.length} bytes`,
-      hint: 'it was written by another version of r3mes: use that version, or start in a new folder',
-    });
+  #open(): void {
+    this.#commits = readCommits(this.#database);
+    if (this.#commits === undefined) return;
+    const { height, appHash } = this.#commits.last;
+    this.#trees.open(Number(height));
+    if (!equalBytes(appHashOf(this.#trees.latest), appHash)) throw damaged(`the roots of height ${height} are not those of its app hash`);
   }
-  const last = { height: readU64be(value, 1), timeSeconds: readU64be(value, 9), appHash: value.slice(25) };
-  return { last, firstHeight: readU64be(value, 17) };
-}
 
-function checkJournal(database: Database, last: LastCommit, firstHeight: bigint): void {
-  const oldest = last.height - JOURNAL_BLOCKS + 1n;
-  const first = oldest > firstHeight ? oldest : firstHeight;
-  for (let height = last.height; height >= first; height--) {
-    const entry = database.get(journalKey(height));
-    if (entry === undefined || (height === last.height && !equalBytes(entry, last.appHash))) {
-      throw new DatabaseError({
-        code: 'DATABASE_CORRUPT',
-        message:
-          entry === undefined
-            ? `the state is damaged: it stands at height ${last.height}, but the changes of block ${height} are missing`
-            : `the state is damaged: height ${last.height} has app hash ${toHex(last.appHash)} and ${toHex(entry)}`,
-        hint: 'restore the folder from a backup, or delete it and let the node rebuild it from its blocks',
-      });
-    }
+  /** The meta keys sort before every key of the state. */
+  *#batch(commits: Commits, prepared: PreparedVersion, oldestBefore: bigint): Iterable<Change> {
+    yield* noteCommit(commits);
+    yield* prepared.changes;
+    yield* this.#trees.records(prepared, (key) => this.#values.get(key) ?? this.#database.get(key));
+    for (let oldest = oldestBefore; oldest < commits.oldestHeight; oldest++) yield* this.#trees.dropOldest(Number(oldest));
   }
 }
+
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -81,6 +81,16 @@ export function integer(spec: ValueSpec & { readonly min: number; readonly max: 
   });
 }
 
+/** A decimal number from `min` to `max`. */
+export function decimal(spec: ValueSpec & { readonly min: number; readonly max: number }): Option<number> {
+  const { min, max, ...rest } = spec;
+  return value(rest, (given) => {
+    const n = Number(given);
+    if (!/^[0-9]{1,9}(\.[0-9]{1,9})?$/.test(given) || n < min || n > max) throw expected(`a number from ${min} to ${max}`, given);
+    return n;
+  });
+}
+
 const U64_MAX = (1n << 64n) - 1n;
 
 /** An unsigned 64-bit number, e.g. an id of the chain. */

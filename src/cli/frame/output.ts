@@ -58,6 +58,12 @@ export class Output {
     else if (this.mode.stream) this.#data(toJson({ type, ...data }));
   }
 
+  /** Data of a stream that people read as one text: as it is, without an end of line. */
+  piece(type: string, data: JsonObject, text: string): void {
+    if (!this.mode.json) this.#io.stdout.write(text);
+    else if (this.mode.stream) this.#data(toJson({ type, ...data }));
+  }
+
   /** A line for people while something happens; not shown with --json or --quiet. */
   note(text: string): void {
     if (!this.mode.json && !this.mode.quiet) this.#say(text);

@@ -74,7 +74,7 @@ export async function makeChain(ctx: Context, home: NodeHome, keys: ValidatorKey
   try {
     const genesis = await foundChain({
       ...chain,
-      ...keys,
+      validators: [keys],
       content: ctx.paths.content,
       nowMs: Date.now(),
       step: (detail) => progress.update({ detail }),

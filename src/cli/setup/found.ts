@@ -1,4 +1,4 @@
-/** A chain of one's own: backbone and sample dataset in the content store, and a genesis of one validator. */
+/** A chain of one's own: backbone and sample dataset in the content store, and a genesis of its validators. */
 import { createApp } from '../../chain/app/app.js';
 import { buildAppState } from '../../chain/app/genesis-state.js';
 import { createModules } from '../../chain/app/modules.js';
@@ -21,6 +21,14 @@ import { genesisBalances } from './supply.js';
 
 const CHUNK_TOKENS = 2048;
 
+/** A validator that is there from the first block on. */
+export interface GenesisValidatorKeys {
+  readonly validatorKey: ValidatorKey;
+  readonly vrfSecret: Uint8Array;
+  /** What others call it. */
+  readonly name?: string;
+}
+
 export interface FoundOptions {
   readonly chainId: string;
   readonly profile: ProfileName;
@@ -28,8 +36,8 @@ export interface FoundOptions {
   readonly founder: string;
   /** Uremes by address. */
   readonly accounts: ReadonlyMap<string, bigint>;
-  readonly validatorKey: ValidatorKey;
-  readonly vrfSecret: Uint8Array;
+  /** At least one. The first one's VRF secret gives the beacon before block 1. */
+  readonly validators: readonly [GenesisValidatorKeys, ...GenesisValidatorKeys[]];
   /** Folder of the content store. */
   readonly content: string;
   /** Milliseconds since 1970. */
@@ -51,7 +59,7 @@ async function loadContent(store: ContentStore, options: FoundOptions): Promise<
 }
 
 function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): GenesisDoc {
-  const { chainId, validatorKey, vrfSecret, nowMs } = options;
+  const { chainId, validators, nowMs } = options;
   const { manifest, manifestCid } = dataset;
   const appState = buildAppState({
     profile: profile(options.profile),
@@ -68,15 +76,15 @@ function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): 
         heldOutChunks: manifest.held_out_chunks,
       },
     ],
-    beacon: taggedHash('genesis-beacon', chainId, vrfSecret),
-    beaconKeys: [{ consensusAddress: validatorKey.address, vrfPublicKey: vrfPublicKey(vrfSecret) }],
+    beacon: taggedHash('genesis-beacon', chainId, validators[0].vrfSecret),
+    beaconKeys: validators.map(({ validatorKey, vrfSecret }) => ({ consensusAddress: validatorKey.address, vrfPublicKey: vrfPublicKey(vrfSecret) })),
   });
   return {
     genesisTime: { seconds: BigInt(Math.floor(nowMs / 1000)), nanos: 0 },
     chainId,
     initialHeight: 1n,
     consensusParams: DEFAULT_CONSENSUS_PARAMS,
-    validators: [validatorKey.genesisValidator()],
+    validators: validators.map(({ validatorKey, name }) => validatorKey.genesisValidator(undefined, name)),
     appHash: new Uint8Array(),
     appState,
   };

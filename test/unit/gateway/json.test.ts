@@ -137,8 +137,8 @@ describe('messages as JSON', () => {
     expect(bytesToJson(message('cosmos.staking.v1beta1.QueryValidatorsResponse'), QueryValidatorsResponse.encode(validators).finish())).toMatchObject({
       validators: [{ status: 'BOND_STATUS_BONDED', delegator_shares: '5.000000000000000000', unbonding_time: '1970-01-01T00:00:00.120Z' }],
     });
-    const unknown = QueryValidatorsResponse.fromPartial({ validators: [{ status: 77 as BondStatus }] });
-    expect(bytesToJson(message('cosmos.staking.v1beta1.QueryValidatorsResponse'), QueryValidatorsResponse.encode(unknown).finish())).toMatchObject({ validators: [{ status: 77 }] });
+    // Field 4 of a validator, its status, with a number of tomorrow.
+    expect(bytesToJson(message('cosmos.staking.v1beta1.Validator'), Uint8Array.of(4 << 3, 77))).toMatchObject({ status: 77 });
     const account = { typeUrl: '/cosmos.auth.v1beta1.BaseAccount', value: BaseAccount.encode({ address: 'remes1x', pubKey: undefined, accountNumber: 3n, sequence: 4n }).finish() };
     expect(bytesToJson(message('cosmos.auth.v1beta1.QueryAccountResponse'), QueryAccountResponse.encode({ account }).finish())).toEqual({
       account: { '@type': '/cosmos.auth.v1beta1.BaseAccount', address: 'remes1x', pub_key: null, account_number: '3', sequence: '4' },

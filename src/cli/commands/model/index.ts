@@ -1,5 +1,5 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { choice, flag, id, integer, list, optional, setting, text } from '../../frame/option.js';
+import { choice, decimal, flag, id, integer, list, optional, setting, text } from '../../frame/option.js';
 import { COMPUTE_OPTIONS, NODE_OPTIONS } from '../../session/options.js';
 
 const { content } = COMPUTE_OPTIONS;
@@ -48,7 +48,7 @@ const check = defineCommand({
   name: 'check',
   summary: "hold the engine against another implementation's numbers",
   details:
-    'A reference case is a directory with a checkpoint (config.json, model.safetensors), adapter/, case.json and io.safetensors, which holds the loss, the gradients and the training curve that PyTorch and PEFT computed. Exit code 1 beyond the bounds: loss within 0.005, every gradient with cosine of at least 0.999, curve within 0.1.',
+    'A reference case is a directory with a checkpoint (config.json and weights, in any form), adapter/, case.json and io.safetensors, which holds the loss, the gradients and the training curve that PyTorch and PEFT computed. Exit code 1 beyond the bounds: loss within 0.005, every gradient with cosine of at least 0.999, curve within 0.1.',
   args: { directory: text({ placeholder: 'CASE', summary: 'directory of the case' }) },
   options: {
     threads: setting('threads'),
@@ -64,12 +64,50 @@ const check = defineCommand({
     smallestCosine: 'smallest cosine between a gradient and that of the reference',
     smallestCosineTensor: 'the tensor that has it',
     logitsCosine: 'cosine between the logits',
+    baseLogitsCosine: 'the same without the adapter; null where the case does not hold them',
     curveDifference: 'largest absolute difference of the losses while training',
     steps: 'optimizer steps of the curve',
     bounds: '{lossDifference, gradientCosine, curveDifference}',
     threads: 'threads that computed',
   },
   load: async () => (await import('./check.js')).modelCheck,
+});
+
+const run = defineCommand({
+  name: 'run',
+  summary: 'continue a text with a model, with or without an adapter',
+  details:
+    'Prefill and decode use the arithmetic of training: the same prompt, settings and seed give the same tokens on every machine and for every number of threads. Without --temperature the most likely token is taken.',
+  args: { directory: optional(text({ placeholder: 'DIR', summary: 'checkpoint with its tokenizer.json; bitnet-nano if not given' })) },
+  options: {
+    adapter: optional(text({ placeholder: 'DIR', summary: 'directory of a PEFT adapter' })),
+    prompt: optional(text({ placeholder: 'TEXT', summary: 'what to continue' })),
+    promptFile: optional(text({ placeholder: 'FILE', summary: 'UTF-8 file with what to continue' })),
+    maxTokens: integer({ placeholder: 'N', min: 1, max: 1_048_576, fallback: '128', summary: 'most tokens to write' }),
+    temperature: decimal({ placeholder: 'T', min: 0, max: 1000, fallback: '0', summary: 'divides the logits before drawing; 0 draws nothing' }),
+    topK: integer({ placeholder: 'N', min: 0, max: 8_388_608, fallback: '0', summary: 'draw from the N most likely tokens only; 0 for all' }),
+    topP: decimal({ placeholder: 'P', min: 0.000001, max: 1, fallback: '1', summary: 'draw from the most likely tokens that together have this probability' }),
+    seed: text({ placeholder: 'TEXT', fallback: '0', summary: 'decides the draws' }),
+    ignoreEos: flag('go on behind a token that ends the text'),
+    threads: setting('threads'),
+  },
+  examples: [
+    ['model run --prompt "To be, or not to be" --max-tokens 40', 'with the model of the package'],
+    ['model run ./bitnet-b1.58-2B-4T --adapter ./adapter --prompt-file p.txt --temperature 0.8 --top-p 0.9 --seed 7', 'draws, the same on every machine'],
+  ],
+  json: {
+    model: 'name of the checkpoint',
+    text: 'what was written',
+    tokens: 'its ids; a token that ends the text is the last one',
+    promptTokens: 'tokens of the prompt',
+    stopped: 'end (a token that ends the text) or length',
+    seed: 'that decided the draws',
+    threads: 'that computed',
+    prefillTokensPerSecond: 'tokens of the prompt a second, up to the first one written',
+    decodeTokensPerSecond: 'tokens a second after the first one',
+  },
+  stream: true,
+  load: async () => (await import('./run.js')).modelRun,
 });
 
 const importing = defineCommand({
@@ -113,7 +151,7 @@ const verify = defineCommand({
   name: 'verify',
   summary: 'show that packed weights come from their bf16 master',
   details:
-    'Makes the master ternary as docs/arithmetic.md §1.5 defines it and compares every weight and scale, norms, embedding and head. Scales are compared as the type of the backbone holds them. Exit code 1 where anything differs; the first index of each such tensor is printed.',
+    'Makes the master ternary as docs/arithmetic.md §1.5 defines it and compares every weight and scale, norms, embedding and head. Weights, norms, embedding and head must be equal; a scale may differ by what its type rounds off and 2^-18, since most programs sum in floats in an order of their own. Exit code 1 where anything differs; the first index of each such tensor is printed.',
   args: { directory: text({ placeholder: 'DIR', summary: 'model with packed weights' }) },
   options: { master: text({ placeholder: 'DIR', summary: 'the same model as floats (quantization_mode "online")' }) },
   examples: [['model verify ./bitnet-b1.58-2B-4T --master ./bitnet-b1.58-2B-4T-bf16', 'ends with 0 where the two belong together']],
@@ -122,6 +160,7 @@ const verify = defineCommand({
     weightsHash: 'SHA-256 of all packed weights of the model',
     masterHash: 'SHA-256 of those that the master makes',
     tensors: 'tensors that were compared',
+    largestScaleError: 'largest relative difference of a scale from the exact one',
     differing: 'how many of them differ',
     differences: 'list of {tensor, index, seen, expected, count}: the first difference of each, and how many elements differ',
   },
@@ -181,6 +220,6 @@ const merge = defineCommand({
 
 export const modelNoun: Noun = {
   name: 'model',
-  summary: 'backbones and adapters: import, inspect, verify, export, merge, check',
-  commands: [importing, inspect, verify, exportAdapter, merge, check],
+  summary: 'backbones and adapters: import, inspect, verify, export, merge, run, check',
+  commands: [importing, inspect, verify, exportAdapter, merge, run, check],
 };

@@ -1,5 +1,5 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
-import { choice, flag, integer, optional, parsed, setting, text } from '../../frame/option.js';
+import { choice, flag, integer, list, optional, parsed, setting, text } from '../../frame/option.js';
 import { parseListenAddress } from '../../node/listen-address.js';
 
 const MIN_BLOCK_MS = 20;
@@ -17,11 +17,16 @@ const engineName = optional(
 const cometbft = optional(text({ placeholder: 'PATH', summary: 'CometBFT 0.38.x to run; else the one of r3mes node engine install, or cometbft on PATH' }));
 const p2pPort = optional(integer({ placeholder: 'N', summary: 'port for peers under CometBFT; 0 takes any free one; else what config.toml says', min: 0, max: 65_535 }));
 
+const API_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve REST too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
+const GRPC_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve gRPC too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
+
 const RUNNING = {
   running: 'whether a node runs in this home',
   pid: 'its process, null where none runs',
   chainId: 'chain id, null while it is not known',
   rpc: 'URL of its RPC',
+  api: 'URL of its REST, null where it serves none',
+  grpc: 'address of its gRPC, null where it serves none',
   height: 'newest block, as text; null where it does not answer',
   appHash: 'application hash of that block in hexadecimal',
   engine: 'solo or comet',
@@ -40,7 +45,7 @@ const RUNNING = {
   log: 'its log file',
 };
 
-const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
+const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, api: RUNNING.api, grpc: RUNNING.grpc, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
 
 const start = defineCommand({
   name: 'start',
@@ -54,6 +59,8 @@ const start = defineCommand({
     rpcPort: optional(integer(PORT)),
     rpcHost: optional(text(HOST)),
     p2pPort,
+    api: optional(parsed(API_ADDRESS)),
+    grpc: optional(parsed(GRPC_ADDRESS)),
     blockMs,
     moniker,
     detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
@@ -91,6 +98,8 @@ const restart = defineCommand({
     rpcPort: optional(integer(PORT)),
     rpcHost: optional(text(HOST)),
     p2pPort,
+    api: optional(parsed(API_ADDRESS)),
+    grpc: optional(parsed(GRPC_ADDRESS)),
     blockMs,
     moniker,
     force: flag('end the old one by force if it does not stop in 5 seconds'),
@@ -212,8 +221,30 @@ const api = defineCommand({
   load: async () => (await import('./api.js')).nodeApi,
 });
 
+const testnet = defineCommand({
+  name: 'testnet',
+  summary: 'make a network of several validators on this machine, under CometBFT: a home for each, one genesis, loopback ports',
+  details: 'Every home is started by node start --home. It needs CometBFT: r3mes node engine install in one of the homes, or one on PATH, or R3MES_COMETBFT.',
+  args: {},
+  options: {
+    validators: integer({ placeholder: 'N', summary: 'how many validators, all of the same power', min: 1, max: 100, fallback: '4', short: 'v' }),
+    output: text({ placeholder: 'DIR', summary: 'folder for the homes node0, node1, …; it must not be there yet', fallback: 'testnet' }),
+    chainId: text({ placeholder: 'ID', summary: 'chain id of the new chain', fallback: 'r3mes-testnet-1' }),
+    profile: choice({ placeholder: 'NAME', summary: 'parameters: dev has short windows and audits every job', choices: ['dev', 'network'], fallback: 'dev' }),
+    basePort: integer({ placeholder: 'N', summary: 'port for peers of the first node; its RPC has the next one, the next node 10 more; 0 takes any free ones', min: 0, max: 65_000, fallback: '26656' }),
+    blockMs: integer({ placeholder: 'MS', summary: 'milliseconds from one block to the next, at least', min: MIN_BLOCK_MS, max: MAX_BLOCK_MS, fallback: '1000' }),
+    account: list(text({ placeholder: 'ADDRESS=AMOUNT', summary: 'coins for another account, e.g. remes1…=5000remes' })),
+  },
+  examples: [
+    ['node testnet --validators 4 --output net', 'makes net/node0 to net/node3'],
+    ['node testnet --base-port 0 --json', 'on free ports, and prints them'],
+  ],
+  json: { chainId: 'chain id', folder: 'where the homes are', nodes: 'list of {name, home, nodeId, p2p, rpc, address, validator}: address is the account of its wallet operator, validator its consensus address' },
+  load: async () => (await import('./testnet.js')).nodeTestnet,
+});
+
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, devnet, api',
-  commands: [start, stop, restart, status, reset, logs, engine, devnet, api],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api',
+  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api],
 };

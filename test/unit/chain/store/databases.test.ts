@@ -4,13 +4,11 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { chainedCommitment } from '../../../../src/chain/store/commitment.js';
 import { type Change, type Database, DatabaseError } from '../../../../src/chain/store/database.js';
 import { LevelDatabase } from '../../../../src/chain/store/level.js';
 import { MemoryDatabase } from '../../../../src/chain/store/memory.js';
-import { type LastCommit, StateStore } from '../../../../src/chain/store/state.js';
+import { StateStore } from '../../../../src/chain/store/state.js';
 import { toHex, u64be } from '../../../../src/protocol/bytes.js';
-import { sha256 } from '../../../../src/protocol/hash.js';
 
 let directory: string;
 const open: Database[] = [];
@@ -34,12 +32,15 @@ async function closeAll(): Promise<void> {
 }
 
 const value = (byte: number, length = 8): Uint8Array => new Uint8Array(length).fill(byte);
-const commitAt = (height: bigint): LastCommit => ({ height, timeSeconds: 1000n + height, appHash: sha256(u64be(height)) });
 /** Changes of a block that later tests can foretell: every block rewrites `last` and adds one key. */
 const changesAt = (height: bigint, sizeBytes = 8): Change[] => [
   { key: `\x01\x01m${height.toString().padStart(8, '0')}`, value: value(Number(height % 251n), sizeBytes) },
   { key: '\x01\x01mlast', value: u64be(height) },
 ];
+
+function commit(store: StateStore, height: bigint, sizeBytes?: number): Promise<void> {
+  return store.commit(1000n + height, store.prepare(height, changesAt(height, sizeBytes)));
+}
 
 async function expectError(promise: Promise<unknown>): Promise<DatabaseError> {
   const error = await promise.then(
@@ -80,7 +81,7 @@ describe.each([
   });
 
   it('never shows half a block to readers while it is written', async () => {
-    const store = new StateStore(await make(), chainedCommitment);
+    const store = new StateStore(await make());
     let writing = true;
     let reads = 0;
     let turns = 0;
@@ -97,7 +98,7 @@ describe.each([
         else await Promise.resolve();
       }
     })();
-    for (let height = 1n; height <= 30n; height++) await store.commit(commitAt(height), changesAt(height, 20_000));
+    for (let height = 1n; height <= 30n; height++) await commit(store, height, 20_000);
     writing = false;
     await readers;
     expect(reads).toBeGreaterThan(0);
@@ -106,17 +107,19 @@ describe.each([
 
 describe('a state on the disk', () => {
   it('comes back with its last commit', async () => {
-    const store = new StateStore(await openLevel(), chainedCommitment);
+    const store = new StateStore(await openLevel());
     expect(store.last).toBeUndefined();
-    for (let height = 7n; height <= 12n; height++) await store.commit(commitAt(height), changesAt(height));
+    for (let height = 7n; height <= 12n; height++) await commit(store, height);
+    const before = store.last;
+    expect(before).toMatchObject({ height: 12n, timeSeconds: 1012n });
     await closeAll();
-    const again = new StateStore(await openLevel(), chainedCommitment);
-    expect(again.last).toEqual(commitAt(12n));
+    const again = new StateStore(await openLevel());
+    expect(again.last).toEqual(before);
     expect(again.get('\x01\x01mlast')).toEqual(u64be(12n));
-    await again.commit(commitAt(13n), changesAt(13n));
+    await commit(again, 13n);
     await again.close();
     open.length = 0;
-    expect(new StateStore(await openLevel(), chainedCommitment).last?.height).toBe(13n);
+    expect(new StateStore(await openLevel()).last?.height).toBe(13n);
   });
 
   it('is refused to a second process, which is told why', async () => {
@@ -142,16 +145,16 @@ describe('a state on the disk', () => {
 
   it('is refused where another version wrote it', async () => {
     const database = await openLevel();
-    await database.write([{ key: '\x00l', value: value(9, 57) }]);
+    await database.write([{ key: '\x00l', value: value(9, 65) }]);
     database.reveal();
-    expect(() => new StateStore(database, chainedCommitment)).toThrow('expected a database of format 1, got format 9');
+    expect(() => new StateStore(database)).toThrow('expected a database of format 2, got format 9');
   });
 });
 
 describe('damage', () => {
   async function fill(heights: bigint, sizeBytes: number): Promise<void> {
-    const store = new StateStore(await openLevel(), chainedCommitment);
-    for (let height = 1n; height <= heights; height++) await store.commit(commitAt(height), changesAt(height, sizeBytes));
+    const store = new StateStore(await openLevel());
+    for (let height = 1n; height <= heights; height++) await commit(store, height, sizeBytes);
     await closeAll();
   }
 
@@ -170,7 +173,7 @@ describe('damage', () => {
 
   /** Opens and reads everything that blocks 1 … heights wrote. */
   async function readAll(heights: bigint, sizeBytes: number): Promise<void> {
-    const store = new StateStore(await openLevel(), chainedCommitment);
+    const store = new StateStore(await openLevel());
     if (store.last?.height !== heights) throw new DatabaseError({ code: 'BEHIND', message: `at ${store.last?.height ?? 0n}` });
     for (let height = 1n; height <= heights; height++) {
       const [change] = changesAt(height, sizeBytes);
@@ -208,7 +211,7 @@ describe('damage', () => {
     const database = await openLevel();
     await database.write([{ key: `\x00j${String.fromCharCode(0, 0, 0, 0, 0, 0, 0, 3)}`, value: undefined }]);
     database.reveal();
-    expect(() => new StateStore(database, chainedCommitment)).toThrow('it stands at height 5, but the changes of block 3 are missing');
+    expect(() => new StateStore(database)).toThrow('it stands at height 5, but the changes of block 3 are missing');
   });
 
   it('that puts two states together is found on opening', async () => {
@@ -216,6 +219,6 @@ describe('damage', () => {
     const database = await openLevel();
     await database.write([{ key: `\x00j${String.fromCharCode(0, 0, 0, 0, 0, 0, 0, 5)}`, value: value(1, 32) }]);
     database.reveal();
-    expect(() => new StateStore(database, chainedCommitment)).toThrow(/height 5 has app hash [0-9a-f]{64} and (01){32}/);
+    expect(() => new StateStore(database)).toThrow(/height 5 has app hash [0-9a-f]{64} and (01){32}/);
   });
 });

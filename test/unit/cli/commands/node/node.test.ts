@@ -55,7 +55,7 @@ async function startForeground(root: string, argv: readonly string[] = START): P
 }
 
 describe('help', () => {
-  it.each(['start', 'stop', 'restart', 'status', 'reset', 'logs', 'engine'])('of node %s is pinned', (verb) => expectGoldenHelp(nodeNoun, verb));
+  it.each(['start', 'stop', 'restart', 'status', 'reset', 'logs', 'engine', 'testnet'])('of node %s is pinned', (verb) => expectGoldenHelp(nodeNoun, verb));
 });
 
 describe('node start', () => {
