@@ -69,16 +69,16 @@ function machine() {
 }
 
 export async function mineBench(ctx: Context, args: Args): Promise<CommandResult> {
-  const device = chooseDevice(args.device);
-  const all = threadCount(args.threads);
   loadEngine();
+  const device = await chooseDevice(args.device, (reason) => ctx.out.warn(reason));
+  const all = threadCount(args.threads);
   const folder = args.model === undefined ? DEFAULT_MODEL_DIRECTORY : path.resolve(ctx.io.cwd, args.model);
   const model = await loadModel(fileFolder(folder), { signal: ctx.signal });
   const progress = await ctx.progress('measuring');
   try {
     if (args.length > model.config.maxPositions) throw usageError(`--length: expected at most the model's ${model.config.maxPositions} positions, got ${args.length}`);
     const job = madeUpJob(model, args);
-    const counts = all === 1 ? [1] : [1, all];
+    const counts = all === 1 || device.backend === 'cuda' ? [all] : [1, all];
     const total = counts.length * args.repeat;
     let done = 0;
     const runs: Measured[] = [];
