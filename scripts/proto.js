@@ -30,6 +30,7 @@ const COSMOS_ROOTS = [
   'cosmos/distribution/v1beta1/genesis.proto',
   'cosmos/distribution/v1beta1/query.proto',
   'cosmos/distribution/v1beta1/tx.proto',
+  'cosmos/evidence/v1beta1/evidence.proto',
   'cosmos/evidence/v1beta1/query.proto',
   'cosmos/feegrant/v1beta1/query.proto',
   'cosmos/gov/v1/genesis.proto',

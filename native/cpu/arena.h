@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <utility>
 #include <vector>
+
+#include "memory.h"
 
 namespace r3mes::cpu {
 
@@ -47,8 +49,7 @@ class Arena {
 
  private:
   struct Block {
-    std::unique_ptr<unsigned char[]> memory;
-    unsigned char* start;
+    Buffer<unsigned char> memory;
     std::size_t size;
   };
 
@@ -64,15 +65,14 @@ class Arena {
       add(bytes < kMinimum ? kMinimum : bytes);
       used_ = 0;
     }
-    unsigned char* p = blocks_[current_].start + used_;
+    unsigned char* p = blocks_[current_].memory.at(used_);
     used_ += bytes;
     return p;
   }
 
   void add(std::size_t size) {
-    Block block{std::unique_ptr<unsigned char[]>(new unsigned char[size + kAlign]), nullptr, size};
-    const auto address = reinterpret_cast<std::uintptr_t>(block.memory.get());
-    block.start = block.memory.get() + (kAlign - address % kAlign) % kAlign;
+    Block block{{}, size};
+    block.memory.allocate(size);
     blocks_.push_back(std::move(block));
   }
 

@@ -19,6 +19,9 @@ static_assert(kQueryTile % kMicroRows == 0 && kKeyTile % kStoreColumns == 0 && k
 
 inline int key_tiles(int n) { return (n + kKeyTile - 1) / kKeyTile * kKeyTile; }
 
+/** Distance of rows of n floats: an odd number of tiles, else all rows of a column fall into the same few sets of a cache. */
+inline std::size_t row_distance(int n) { return static_cast<std::size_t>(key_tiles(n) | kKeyTile); }
+
 /** Rows of a head [T][stride] as right operand whose terms are the head's size. */
 Panels packed_rows(const Rows16& rows, int tokens, int head_size, Arena& arena) {
   const Panels panels = take_panels(arena, head_size, tokens);
@@ -52,42 +55,49 @@ float* folds(const Rows16& rows, int count, Arena& arena) {
   return out;
 }
 
-/** dot(a_i, b_j) for the rows [i0, i0 + rows) of `a` and the keys [j0, j0 + columns): j0 is a multiple of kKeyTile. */
-template <class Store>
-void key_products(const Left& a, int i0, int rows, const Panels& keys, const Scales& scales, int j0, int columns, int head_size, Store store) {
+/** dot(a_i, b_j) for the rows [i0, i0 + rows) of `a` and the keys [j0, j0 + columns), j0 a multiple of kKeyTile: out[i · ldo + j]. */
+void key_products(const Left& a, int i0, int rows, const Panels& keys, const Scales& scales, int j0, int columns, int head_size, float* out,
+                  std::size_t ldo) {
   const Panels some{keys.panel(j0 / kLanes), keys.terms};
   const Scales their{scales.e + j0, scales.pow + j0, scales.least, scales.most};
-  product(a, i0, rows, some, columns, head_size, their, store);
+  product_to(a, i0, rows, some, columns, head_size, their, out, ldo);
 }
 
-/** s_ij, written to s[i · lds + j]. */
-void scores(const KeyValue& kv, const Left& q, int i0, int rows, int j0, int columns, float scale, float* s, std::size_t lds) {
-  key_products(q, i0, rows, kv.k_rows, kv.k_scales, j0, columns, kv.head_size, [&](int i, int j, int n, const float* v) {
-    float* __restrict to = s + i * lds + j;
-    for (int x = 0; x < n; ++x) to[x] = v[x] * scale;
-  });
-}
+/** Bits of the largest magnitudes of the columns of a stripe: of p · 2^eo and dS · 2^eq. */
+struct Largest {
+  std::int32_t p[kKeyStripe];
+  std::int32_t ds[kKeyStripe];
+};
 
 /**
  * p and dS of the rows [i0, i1) at the keys [j0, j1), written to p[(i − i0)·ldp + (j − j0)] and ds with ldds; zeros where a
- * key is later than the query, up to the end of its tile of keys.
+ * key is later than the query, up to the end of its tile of keys. `largest` may be null.
  */
 void probabilities(const KeyValue& kv, const QueryHead& head, int i0, int i1, int j0, int j1, float* p, std::size_t ldp, float* ds,
-                   std::size_t ldds) {
+                   std::size_t ldds, Largest* largest) {
   const int rows = i1 - i0, columns = std::min(j1, i1) - j0;
-  scores(kv, head.q, i0, rows, j0, columns, head.scale, p, ldp);
-  key_products(head.d_o, i0, rows, kv.v_rows, kv.v_scales, j0, columns, kv.head_size,
-               [&](int i, int j, int n, const float* v) { std::memcpy(ds + i * ldds + j, v, n * sizeof *v); });
+  key_products(head.q, i0, rows, kv.k_rows, kv.k_scales, j0, columns, kv.head_size, p, ldp);
+  key_products(head.d_o, i0, rows, kv.v_rows, kv.v_scales, j0, columns, kv.head_size, ds, ldds);
   const int zero_end = key_tiles(columns);
   for (int i = 0; i < rows; ++i) {
     const int n = std::clamp(i0 + i + 1 - j0, 0, columns);
     float* __restrict pi = p + i * ldp;
     float* __restrict di = ds + i * ldds;
     const float m = head.row_max[i0 + i], inverse = head.inverse_sum[i0 + i], D = head.D[i0 + i], scale = head.scale;
-    for (int j = 0; j < n; ++j) {
-      const float weight = exp_nonpositive(pi[j] - m) * inverse;
-      pi[j] = weight;
-      di[j] = (weight * (di[j] - D)) * scale;
+    if (largest != nullptr) {
+      std::int32_t* __restrict most_p = largest->p;
+      std::int32_t* __restrict most_ds = largest->ds;
+      const float fold_p = head.o_fold[i0 + i], fold_ds = head.q_fold[i0 + i];
+      for (int j = 0; j < n; ++j) {
+        const float weight = exp_nonpositive(pi[j] * scale - m) * inverse;
+        const float d = (weight * (di[j] - D)) * scale;
+        pi[j] = weight;
+        di[j] = d;
+        most_p[j] = std::max(most_p[j], static_cast<std::int32_t>(bits_of(weight * fold_p) & kAbsMask));
+        most_ds[j] = std::max(most_ds[j], static_cast<std::int32_t>(bits_of(d * fold_ds) & kAbsMask));
+      }
+    } else {
+      for (int j = 0; j < n; ++j) di[j] = ((exp_nonpositive(pi[j] * scale - m) * inverse) * (di[j] - D)) * scale;
     }
     for (int j = n; j < zero_end; ++j) pi[j] = di[j] = 0.0f;
   }
@@ -106,25 +116,23 @@ Weights take_weights(int keys, Arena& arena) {
 /** dq of the rows [i0, i1) from complete rows of dS. */
 void query_gradient(const KeyValue& kv, const Weights& b, int i0, int i1, const float* ds, std::size_t ldds, float* dq, std::size_t ld,
                     const Where& where) {
-  const int rows = i1 - i0, K = padded(i1);
+  const int rows = i1 - i0;
   for (int i = 0; i < rows; ++i) {
     const int n = i0 + i + 1;
-    for (int j = 0; j < n; ++j) b.folded[j] = ds[i * ldds + j] * kv.k_fold[j];
-    std::int16_t* row = b.left.rows.row(i);
-    b.left.rows.e[i] = row16(b.folded, n, row, where, i0 + i);
-    for (int j = padded(n); j < K; ++j) row[j] = 0;
-    slice_row(b.left, i, i1);
+    const std::uint32_t absmax = fold_row(ds + i * ldds, kv.k_fold, n, b.folded);
+    quantize_row(b.left, i, b.folded, n, absmax, padded(i1), where, i0 + i);
   }
   product(b.left, 0, rows, kv.k_columns, kv.head_size, i1, Scales{},
           [&](int i, int c0, int n, const float* v) { std::memcpy(dq + (i0 + i) * ld + c0, v, n * sizeof *v); });
 }
 
 /**
- * One of dk, dv at the keys [j0, j1) of a stripe: x [T − first, ldx] are the columns of dS or p from row `first` and key
- * `first` on. Their weights become the right operand, tile of keys by tile, so that nothing is transposed but the result.
+ * One of dk, dv at the keys [j0, j1) of a stripe: x [T − j0, ldx] are the columns of dS or p from row and key j0 on, `largest`
+ * their largest magnitudes. The weights become the right operand, tile of keys by tile, so that nothing but the result is
+ * transposed.
  */
-void key_gradient(const float* x, std::size_t ldx, const float* fold, const Left& columns, int tokens, int head_size, int first, int j0, int j1,
-                  float* out, std::size_t ldout, bool add, Arena& arena, const Where& where) {
+void key_gradient(const float* x, std::size_t ldx, const float* fold, const std::int32_t* largest, const Left& columns, int tokens,
+                  int head_size, int j0, int j1, float* out, std::size_t ldout, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   float* result = arena.get<float>(static_cast<std::size_t>(head_size) * kKeyTile);
   std::int32_t e[kKeyTile];
@@ -132,9 +140,8 @@ void key_gradient(const float* x, std::size_t ldx, const float* fold, const Left
     Arena::Mark inner(arena);
     const int rows = tokens - j, keys = std::min(kKeyTile, j1 - j);
     const Panels b = take_panels(arena, rows, keys);
-    row16_panels(x + static_cast<std::size_t>(j - first) * (ldx + 1), ldx, rows, keys, fold + j, b, e, where);
-    product(columns.from(j), 0, head_size, b, keys, rows, scales_of(b, e, keys, rows, arena),
-            [&](int c, int at, int n, const float* v) { std::memcpy(result + c * kKeyTile + at, v, n * sizeof *v); });
+    row16_panels(x + static_cast<std::size_t>(j - j0) * (ldx + 1), ldx, rows, keys, fold + j, largest + (j - j0), b, e, where);
+    product_to(columns.from(j), 0, head_size, b, keys, rows, scales_of(b, e, keys, rows, arena), result, kKeyTile);
     for (int i = 0; i < keys; ++i) {
       float* __restrict to = out + (j + i) * ldout;
       if (add) {
@@ -146,10 +153,19 @@ void key_gradient(const float* x, std::size_t ldx, const float* fold, const Left
   }
 }
 
-void key_gradients(const KeyValue& kv, const QueryHead& head, int j0, int j1, const float* p, std::size_t ldp, const float* ds, std::size_t ldds,
-                   float* dk, float* dv, std::size_t ldkv, bool add, Arena& arena, const Where& where) {
-  key_gradient(ds, ldds, head.q_fold, head.q_columns, kv.tokens, kv.head_size, j0, j0, j1, dk, ldkv, add, arena, where);
-  key_gradient(p, ldp, head.o_fold, head.o_columns, kv.tokens, kv.head_size, j0, j0, j1, dv, ldkv, add, arena, where);
+/** A stripe of keys [j0, j1), j1 − j0 ≤ kKeyStripe: dk and dv, and dS in ds[(i − j0)·ldds + (j − j0)]. p is scratch. */
+void stripe_gradients(const KeyValue& kv, const QueryHead& head, int j0, int j1, float* p, std::size_t ldp, float* ds, std::size_t ldds,
+                      float* dk, float* dv, std::size_t ldkv, bool add, Arena& arena, const Where& where) {
+  const int T = kv.tokens;
+  Arena::Mark mark(arena);
+  Largest* largest = arena.get<Largest>(1);
+  std::memset(largest, 0, sizeof *largest);
+  for (int i0 = j0; i0 < T; i0 += kQueryTile) {
+    const std::size_t row = static_cast<std::size_t>(i0 - j0);
+    probabilities(kv, head, i0, std::min(T, i0 + kQueryTile), j0, j1, p + row * ldp, ldp, ds + row * ldds, ldds, largest);
+  }
+  key_gradient(ds, ldds, head.q_fold, largest->ds, head.q_columns, T, kv.head_size, j0, j1, dk, ldkv, add, arena, where);
+  key_gradient(p, ldp, head.o_fold, largest->p, head.o_columns, T, kv.head_size, j0, j1, dv, ldkv, add, arena, where);
 }
 
 KeyValue prepare(const Rows16& k, const Rows16& v, int tokens, int head_size, Arena& arena) {
@@ -183,33 +199,24 @@ KeyValue prepare_backward(const Rows16& k, const Rows16& v, int tokens, int head
 void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last, float scale, float* o, std::size_t ldo,
                        float* row_max, float* inverse_sum, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t lds = padded(last);
+  const std::size_t lds = row_distance(last);
   float* s = arena.get<float>(kQueryTile * lds);
   const Left queries = left_of(Rows16{q.q + first * q.stride, q.stride, q.e + first}, last - first, kv.head_size, arena);
   const Weights b = take_weights(last, arena);
   for (int i0 = first; i0 < last; i0 += kQueryTile) {
-    const int rows = std::min(kQueryTile, last - i0), keys = i0 + rows, K = padded(keys);
-    scores(kv, queries, i0 - first, rows, 0, keys, scale, s, lds);
+    const int rows = std::min(kQueryTile, last - i0), keys = i0 + rows;
+    key_products(queries, i0 - first, rows, kv.k_rows, kv.k_scales, 0, keys, kv.head_size, s, lds);
     for (int i = 0; i < rows; ++i) {
       const int n = i0 + i + 1;
       float* __restrict w = s + i * lds;
+      for (int j = 0; j < n; ++j) w[j] *= scale;
       // |s| < 2^(30 + e + e) · d: only where that can reach 2^128 is there anything to look for.
-      if (q.e[i0 + i] + kv.k_exponent_max > 60 && absmax_bits(w, n) >= kInfinityBits) {
-        for (int j = 0; j < n; ++j) {
-          if ((bits_of(w[j]) & kAbsMask) >= kInfinityBits) not_finite(where, i0 + i, j, w[j]);
-        }
-      }
+      if (q.e[i0 + i] + kv.k_exponent_max > 60) require_finite(w, n, absmax_bits(w, n), where, i0 + i);
       const float m = largest(w, n);
-      for (int j = 0; j < n; ++j) w[j] = exp_nonpositive(w[j] - m);
-      std::int64_t sum = 0;
-      for (int j = 0; j < n; ++j) sum += fix30(w[j]);
       row_max[i0 + i] = m;
-      inverse_sum[i0 + i] = 1.0f / rn(static_cast<double>(sum), 0x1p-30);
-      for (int j = 0; j < n; ++j) w[j] *= kv.v_fold[j];
-      std::int16_t* row = b.left.rows.row(i);
-      b.left.rows.e[i] = row16(w, n, row, where, i0 + i);
-      for (int j = padded(n); j < K; ++j) row[j] = 0;
-      slice_row(b.left, i, keys);
+      inverse_sum[i0 + i] = 1.0f / rn(static_cast<double>(exponentials(w, n, m)), 0x1p-30);
+      const std::uint32_t absmax = fold_row(w, kv.v_fold, n, b.folded);
+      quantize_row(b.left, i, b.folded, n, absmax, padded(keys), where, i0 + i);
     }
     product(b.left, 0, rows, kv.v_columns, kv.head_size, keys, Scales{}, [&](int i, int c0, int n, const float* v) {
       const float inverse = inverse_sum[i0 + i];
@@ -222,10 +229,9 @@ void attention_forward(const KeyValue& kv, const Rows16& q, int first, int last,
 QueryHead prepare_query_head(const Rows16& q, const float* d_o, const float* o, std::size_t ld, int tokens, int head_size,
                              const float* row_max, const float* inverse_sum, float scale, Arena& arena, const Where& where) {
   QueryHead head{};
-  const Rows16 d_o16 = take_rows16(arena, tokens, head_size);
-  row16_rows(d_o, ld, tokens, head_size, d_o16, where);
   head.q = left_of(q, tokens, head_size, arena);
-  head.d_o = left_of(d_o16, tokens, head_size, arena);
+  head.d_o = left_rows(d_o, ld, tokens, head_size, arena, where);
+  const Rows16& d_o16 = head.d_o.rows;
   head.q_columns = transposed(q, tokens, head_size, arena);
   head.o_columns = transposed(d_o16, tokens, head_size, arena);
   head.q_fold = folds(q, tokens, arena);
@@ -248,16 +254,11 @@ void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, st
                         std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const int T = kv.tokens;
-  const std::size_t side = key_tiles(T), stripe = std::min(side, static_cast<std::size_t>(kKeyStripe));
+  const std::size_t side = row_distance(T), stripe = row_distance(std::min(T, kKeyStripe));
   float* ds = arena.get<float>(side * T);
   float* p = arena.get<float>(stripe * T);
   for (int j0 = 0; j0 < T; j0 += kKeyStripe) {
-    const int j1 = std::min(T, j0 + kKeyStripe);
-    for (int i0 = j0; i0 < T; i0 += kQueryTile) {
-      const int i1 = std::min(T, i0 + kQueryTile);
-      probabilities(kv, head, i0, i1, j0, j1, p + static_cast<std::size_t>(i0 - j0) * stripe, stripe, ds + i0 * side + j0, side);
-    }
-    key_gradients(kv, head, j0, j1, p, stripe, ds + j0 * (side + 1), side, dk, dv, ldkv, add, arena, where);
+    stripe_gradients(kv, head, j0, std::min(T, j0 + kKeyStripe), p, stripe, ds + j0 * (side + 1), side, dk, dv, ldkv, add, arena, where);
   }
   const Weights b = take_weights(T, arena);
   for (int i0 = 0; i0 < T; i0 += kQueryTile) {
@@ -268,13 +269,13 @@ void attention_backward(const KeyValue& kv, const QueryHead& head, float* dq, st
 void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int first, int last, float* dq, std::size_t ld,
                                 Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const std::size_t side = key_tiles(last);
+  const std::size_t side = row_distance(last);
   float* p = arena.get<float>(kQueryTile * side);
   float* ds = arena.get<float>(kQueryTile * side);
   const Weights b = take_weights(last, arena);
   for (int i0 = first; i0 < last; i0 += kQueryTile) {
     const int i1 = std::min(last, i0 + kQueryTile);
-    probabilities(kv, head, i0, i1, 0, last, p, side, ds, side);
+    probabilities(kv, head, i0, i1, 0, last, p, side, ds, side, nullptr);
     query_gradient(kv, b, i0, i1, ds, side, dq, ld, where);
   }
 }
@@ -282,18 +283,11 @@ void attention_backward_queries(const KeyValue& kv, const QueryHead& head, int f
 void attention_backward_keys(const KeyValue& kv, const QueryHead& head, int first, int last, float* dk, float* dv,
                              std::size_t ldkv, bool add, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const int T = kv.tokens;
-  const std::size_t stripe = key_tiles(std::min(last - first, kKeyStripe));
-  float* p = arena.get<float>((T - first) * stripe);
-  float* ds = arena.get<float>((T - first) * stripe);
+  const std::size_t stripe = row_distance(std::min(last - first, kKeyStripe));
+  float* p = arena.get<float>((kv.tokens - first) * stripe);
+  float* ds = arena.get<float>((kv.tokens - first) * stripe);
   for (int j0 = first; j0 < last; j0 += kKeyStripe) {
-    const int j1 = std::min(last, j0 + kKeyStripe);
-    for (int i0 = j0; i0 < T; i0 += kQueryTile) {
-      const int i1 = std::min(T, i0 + kQueryTile);
-      const std::size_t at = static_cast<std::size_t>(i0 - j0) * stripe;
-      probabilities(kv, head, i0, i1, j0, j1, p + at, stripe, ds + at, stripe);
-    }
-    key_gradients(kv, head, j0, j1, p, stripe, ds, stripe, dk, dv, ldkv, add, arena, where);
+    stripe_gradients(kv, head, j0, std::min(last, j0 + kKeyStripe), p, stripe, ds, stripe, dk, dv, ldkv, add, arena, where);
   }
 }
 

@@ -14,7 +14,7 @@ namespace r3mes::cpu {
 constexpr int kWholeSquare = 4096;
 
 /** Keys whose gradients are made together. */
-constexpr int kKeyStripe = 512;
+constexpr int kKeyStripe = 64;
 
 /** Keys and values of one KV head in the forms that products take; made once for all of its query heads. */
 struct KeyValue {

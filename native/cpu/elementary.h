@@ -32,6 +32,26 @@ inline std::int32_t fix30(float w) {
   return static_cast<std::int32_t>((x + ulp_one) - ulp_one);
 }
 
+/** x becomes exp(x − m), m the largest of them; returns Σ fix30 of the results. */
+inline std::int64_t exponentials(float* __restrict x, int n, float m) {
+  // In two halves of 15 bits, which int32 holds over 2^15 terms: 2^15 · (2^15 + 1) < 2^31.
+  constexpr int kTerms = 32768;
+  std::int64_t sum = 0;
+  for (int first = 0; first < n; first += kTerms) {
+    const int end = first + kTerms < n ? first + kTerms : n;
+    std::int32_t high = 0, low = 0;
+    for (int j = first; j < end; ++j) {
+      const float w = exp_nonpositive(x[j] - m);
+      const std::int32_t fixed = fix30(w);
+      x[j] = w;
+      high += fixed >> 15;
+      low += fixed & 0x7fff;
+    }
+    sum += (static_cast<std::int64_t>(high) << 15) + low;
+  }
+  return sum;
+}
+
 /** log(x) for finite x ≥ 1. */
 inline float log_from_one(float x) {
   const std::uint32_t b = bits_of(x);

@@ -30,10 +30,9 @@ void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows,
 
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
-  const Rows16 n16 = take_rows16(arena, rows, head.hidden);
-  row16_rows(n, head.hidden, rows, head.hidden, n16, where);
-  head_columns(head, left_of(n16, rows, head.hidden, arena), rows, 0, head.vocab, logits);
-  require_finite_logits(head, n16, rows, logits, where);
+  const Left n16 = left_rows(n, head.hidden, rows, head.hidden, arena, where);
+  head_columns(head, n16, rows, 0, head.vocab, logits);
+  require_finite_logits(head, n16.rows, rows, logits, where);
 }
 
 void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, std::int64_t* losses, float* inverse_sum,
@@ -42,10 +41,7 @@ void head_loss(float* logits, int vocab, const std::int32_t* labels, int rows, s
     float* __restrict w = logits + static_cast<std::size_t>(i) * vocab;
     const float label = w[labels[i]];
     const float m = largest(w, vocab);
-    for (int v = 0; v < vocab; ++v) w[v] = exp_nonpositive(w[v] - m);
-    std::int64_t sum = 0;
-    for (int v = 0; v < vocab; ++v) sum += fix30(w[v]);
-    const float total = rn(static_cast<double>(sum), 0x1p-30);
+    const float total = rn(static_cast<double>(exponentials(w, vocab, m)), 0x1p-30);
     inverse_sum[i] = 1.0f / total;
     const float loss = (m - label) + log_from_one(total);
     if (!(loss < kLossLimit)) {
@@ -62,14 +58,13 @@ void head_backward(const HeadWeights& head, float* weights, const std::int32_t* 
   Arena::Mark mark(arena);
   const int hidden = head.hidden;
   const Panels embedding = head.row_panels();
-  const Rows16 b = take_rows16(arena, rows, head.vocab);
+  const Left b = take_left(take_rows16(arena, rows, head.vocab), rows, arena);
   for (int i = 0; i < rows; ++i) {
     float* __restrict w = weights + static_cast<std::size_t>(i) * head.vocab;
-    const float* fold = head.fold.data();
-    for (int v = 0; v < head.vocab; ++v) w[v] *= fold[v];
-    b.e[i] = row16(w, head.vocab, b.q + i * b.stride, where, i);
+    const std::uint32_t absmax = fold_row(w, head.fold.data(), head.vocab, w);
+    quantize_row(b, i, w, head.vocab, absmax, padded(head.vocab), where, i);
   }
-  product(left_of(b, rows, head.vocab, arena), 0, rows, head.column_panels(), hidden, head.vocab, Scales{}, [&](int i, int c0, int n, const float* v) {
+  product(b, 0, rows, head.column_panels(), hidden, head.vocab, Scales{}, [&](int i, int c0, int n, const float* v) {
     const float own_pow = head.fold[labels[i]];
     float own[kStoreColumns];
     for (int c = 0; c < n; ++c) own[c] = static_cast<float>(embedding.get(labels[i], c0 + c));

@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "bits.h"
 #include "failure.h"
+#include "memory.h"
 #include "quantize.h"
 
 namespace r3mes::cpu {
@@ -15,11 +16,11 @@ namespace r3mes::cpu {
 struct HeadWeights {
   int vocab = 0;
   int hidden = 0;
-  std::vector<std::int16_t> rows;     // panels: terms hidden, columns the vocabulary
+  std::vector<std::int16_t, LargeAllocator<std::int16_t>> rows;     // panels: terms hidden, columns the vocabulary
   std::vector<std::int32_t> e;        // [vocab]
   std::vector<float> pow;             // 2^e, 1 for a row of zeros
   std::vector<float> fold;            // 2^e
-  std::vector<std::int16_t> columns;  // panels: terms the vocabulary, columns hidden
+  std::vector<std::int16_t, LargeAllocator<std::int16_t>> columns;  // panels: terms the vocabulary, columns hidden
   int exponent_least = 0;
   int exponent_most = 0;
 

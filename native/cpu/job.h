@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attention.h"
+#include "memory.h"
 #include "model.h"
 #include "pool.h"
 #include "r3mes/train.h"
@@ -23,17 +24,6 @@ constexpr int kStripe = 512;
 inline void add_rows(const float* a, const float* b, std::size_t n, float* sum) {
   for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
 }
-
-/** An array that is not initialised. */
-template <class T>
-class Buffer {
- public:
-  void allocate(std::size_t n) { data_.reset(new T[n]); }
-  T* at(std::size_t i) const { return data_.get() + i; }
-
- private:
-  std::unique_ptr<T[]> data_;
-};
 
 /**
  * What the backward pass needs of one layer, for every token of a micro-batch. C hidden, F ffn, K kv_heads · head_size,

@@ -49,19 +49,20 @@ LoraLinear prepare_lora(const float* a, const float* b, int rank, int in, int ou
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where) {
   const std::size_t stride = padded(in);
-  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Left{take_rows16(arena, rows, in), nullptr}};
-  if (with_row16) input.row16 = take_left(input.row16.rows, rows, arena);
+  LinearInput input{rows, arena.get<std::int16_t>(rows * stride), arena.get<float>(rows), Left{}};
+  if (with_row16) input.row16 = take_left(take_rows16(arena, rows, in), rows, arena);
   quantize_into(x, ldx, in, input, where);
-  if (!with_row16) input.row16 = Left{};
   return input;
 }
 
 void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where) {
   const std::size_t stride = padded(in);
-  row16_rows(x, ldx, input.rows, in, input.row16.rows, where);
   for (int i = 0; i < input.rows; ++i) {
-    input.dequant_scale[i] = act8(x + i * ldx, in, absmax_bits(x + i * ldx, in), input.act8 + i * stride);
-    if (input.row16.slices != nullptr) slice_row(input.row16, i, in);
+    const float* row = x + i * ldx;
+    const std::uint32_t absmax = absmax_bits(row, in);
+    require_finite(row, in, absmax, where, i);
+    if (input.row16.rows.q != nullptr) quantize_row(input.row16, i, row, in, absmax, padded(in), where, i);
+    input.dequant_scale[i] = act8(row, in, absmax, input.act8 + i * stride);
   }
 }
 
@@ -70,8 +71,10 @@ void lora_down(const LoraLinear& lora, const LinearInput& input, int in, float* 
   product(input.row16, 0, input.rows, lora.a_rows.panels(), rank, in, lora.a_rows.scales(), [&](int i, int j0, int n, const float* v) {
     for (int j = 0; j < n; ++j) u[i * rank + j0 + j] = v[j];
   });
-  row16_rows(u, rank, input.rows, rank, u16.rows, where);
-  for (int i = 0; i < input.rows; ++i) slice_row(u16, i, rank);
+  for (int i = 0; i < input.rows; ++i) {
+    const float* row = u + static_cast<std::size_t>(i) * rank;
+    quantize_row(u16, i, row, rank, absmax_bits(row, rank), padded(rank), where, i);
+  }
 }
 
 void linear_columns(const Linear& linear, const LoraLinear* lora, const LinearInput& input, const Left& u16, int first, int end, float* y,
@@ -127,9 +130,7 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
               for (int j = 0; j < n; ++j) du[i * rank + j0 + j] = lora->scaling * v[j];
             });
     if (dx != nullptr) {
-      const Rows16 du16 = take_rows16(arena, rows, rank);
-      row16_rows(du, rank, rows, rank, du16, where);
-      product(left_of(du16, rows, rank, arena), 0, rows, lora->a_columns.panels(), in, rank, lora->a_columns.scales(),
+      product(left_rows(du, rank, rows, rank, arena, where), 0, rows, lora->a_columns.panels(), in, rank, lora->a_columns.scales(),
               [&](int i, int c0, int n, const float* v) {
                 float* row = to + i * ldto + c0;
                 for (int c = 0; c < n; ++c) row[c] = row[c] + v[c];
@@ -146,7 +147,7 @@ void linear_backward(const Linear& linear, const LoraLinear* lora, const float* 
 BlockColumns block_columns(const float* x, std::size_t ldx, int tokens, int first, int count, Arena& arena, const Where& where) {
   BlockColumns columns{take_panels(arena, tokens, count), {}, first, count};
   std::int32_t* e = arena.get<std::int32_t>(count);
-  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, e, where);
+  row16_panels(x + first, ldx, tokens, count, nullptr, columns.panels, e, arena, where);
   columns.scales = scales_of(columns.panels, e, count, tokens, arena);
   return columns;
 }

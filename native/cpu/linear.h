@@ -55,7 +55,7 @@ struct LinearInput {
 
 LinearInput quantize_input(const float* x, std::size_t ldx, int rows, int in, bool with_row16, Arena& arena, const Where& where);
 
-/** The same into memory of the caller; slices of `row16` only where there is room for them. */
+/** The same into memory of the caller; `row16` only where it is present. */
 void quantize_into(const float* x, std::size_t ldx, int in, const LinearInput& input, const Where& where);
 
 /**

@@ -172,6 +172,31 @@ inline void tile_floats_of(const std::int16_t* a, const std::uint8_t* slices, st
   store_floats(sums, 0x1p20f, row_pow, column_pow, out, ldo);
 }
 
+/**
+ * A quad of a panel from 16 columns of floats: rows k of x, times fold[k], times scale of the column, rounded. See
+ * `quantize_quad` in product.h.
+ */
+#define R3MES_QUANTIZE_QUAD 1
+inline void quantize_quad(const float* x, std::size_t ldx, const float* fold, const float* scale, std::int16_t* quad) {
+  const __m512 column = _mm512_loadu_ps(scale), magic = _mm512_set1_ps(12582912.0f);
+  __m512i q[4];
+  R3MES_UNROLL
+  for (int k = 0; k < 4; ++k) {
+    const __m512 value = _mm512_mul_ps(_mm512_mul_ps(_mm512_loadu_ps(x + k * ldx), _mm512_set1_ps(fold[k])), column);
+    q[k] = _mm512_castps_si512(_mm512_add_ps(value, magic));  // the integer stands in the low bits: see rne_int
+  }
+  const __mmask32 odd = 0xaaaaaaaau;
+  const __m512i first = _mm512_mask_mov_epi16(q[0], odd, _mm512_slli_epi32(q[1], 16));
+  const __m512i second = _mm512_mask_mov_epi16(q[2], odd, _mm512_slli_epi32(q[3], 16));
+  const __m512i round = _mm512_set1_epi16(128);
+  // Slices of terms 0, 2, 1, 3 of a column, then in order.
+  const __m512i mixed = _mm512_mask_mov_epi8(_mm512_srli_epi16(_mm512_add_epi16(first, round), 8), 0xaaaaaaaaaaaaaaaau, _mm512_add_epi16(second, round));
+  const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+  _mm512_storeu_si512(quad, first);
+  _mm512_storeu_si512(quad + 32, second);
+  _mm512_storeu_si512(quad + 64, _mm512_shuffle_epi8(mixed, order));
+}
+
 #define R3MES_TILE_SWITCH(function, rows, panels, ...)                                                                    \
   switch (2 * (rows) + (panels)) {                                                                                        \
     case 3: return function<1, 1>(__VA_ARGS__);                                                                           \

@@ -96,6 +96,19 @@ inline void set_quad(std::int16_t* quad, const std::int16_t (*q)[kLanes]) {
   }
 }
 
+#ifndef R3MES_QUANTIZE_QUAD
+
+/** A quad from kLanes columns of floats: q[k][c] = rne((x[k · ldx + c] · fold[k]) · scale[c]), |q| < 2^15. */
+inline void quantize_quad(const float* x, std::size_t ldx, const float* fold, const float* scale, std::int16_t* quad) {
+  std::int16_t q[4][kLanes];
+  for (int k = 0; k < 4; ++k) {
+    for (int c = 0; c < kLanes; ++c) q[k][c] = static_cast<std::int16_t>(rne_int((x[k * ldx + c] * fold[k]) * scale[c]));
+  }
+  set_quad(quad, q);
+}
+
+#endif
+
 /** Packs rows of mantissas [columns][stride], each padded with zeros to padded(K): the terms lie along a row. */
 inline void pack_rows(const std::int16_t* rows, std::size_t stride, int columns, int K, Panels to) {
   std::int16_t q[4][kLanes] = {};
@@ -149,18 +162,17 @@ inline Left take_left(const Rows16& rows, int count, Arena& arena) {
   return Left{rows, kQuadHasSlices ? arena.get<std::uint8_t>(count * rows.stride) : nullptr};
 }
 
-/** Makes the slices of row i from its mantissas. */
-inline void slice_row(const Left& left, int i, int K) {
+/** Makes the slices of the terms [first, end) of row i from its mantissas. */
+inline void slice_row(const Left& left, int i, int first, int end) {
   if (!kQuadHasSlices) return;
   const std::int16_t* __restrict q = left.rows.row(i);
   std::uint8_t* __restrict to = left.slices + i * left.rows.stride;
-  const int all = padded(K);
-  for (int k = 0; k < all; ++k) to[k] = static_cast<std::uint8_t>(static_cast<std::uint16_t>(q[k] + 32896) >> 8);
+  for (int k = first; k < end; ++k) to[k] = static_cast<std::uint8_t>(static_cast<std::uint16_t>(q[k] + 32896) >> 8);
 }
 
 inline Left left_of(const Rows16& rows, int count, int K, Arena& arena) {
   const Left left = take_left(rows, count, arena);
-  for (int i = 0; i < count; ++i) slice_row(left, i, K);
+  for (int i = 0; i < count; ++i) slice_row(left, i, 0, padded(K));
   return left;
 }
 
@@ -225,34 +237,58 @@ inline void tile_doubles(const Left& left, int i0, int rows, const std::int16_t*
 }
 
 /**
- * rn(Σ_k a_ik · b_kj, e_i + e_j) for k < padded(K), handed to `store(i, j0, n, v)` as floats v[0..n) for the columns
- * j0..j0+n of row i; n is at most kStoreColumns. The rows of `left` are [first, first + rows); i counts from `first`.
+ * rn(Σ_k a_ik · b_kj, e_i + e_j), k < padded(K), of `rows` ≤ kMicroRows rows from `row` on and `columns` ≤ kStoreColumns columns
+ * from j0 on, a multiple of kStoreColumns: out[i · ldo + j − j0]. Up to kStoreColumns values of a row may be written.
+ */
+inline void product_tile(const Left& left, int row, int rows, const Panels& b, int j0, int columns, int K, const Scales& scales, float* out,
+                         std::size_t ldo) {
+  const int all = padded(K), panels = panel_count(columns);
+  float row_pow[kMicroRows];
+  bool in_range = all <= kFloatTerms;
+  for (int i = 0; i < rows; ++i) {
+    int e = left.rows.e[row + i];
+    if (e == -126 && is_zero(left.rows.row(row + i), K)) e = 0;
+    in_range = in_range && e + scales.least >= -126 && e + scales.most <= 127;
+    row_pow[i] = pow2f(e);
+  }
+  const std::int16_t* panel = b.panel(j0 / kLanes);
+  if (in_range) {
+    const std::uint8_t* slices = left.slices == nullptr ? nullptr : left.slices + row * left.rows.stride;
+    tile_floats(left.rows.row(row), slices, left.rows.stride, rows, panel, b.stride(), panels, all, row_pow,
+                scales.pow == nullptr ? nullptr : scales.pow + j0, out, ldo);
+  } else {
+    tile_doubles(left, row, rows, panel, b.stride(), panels, all, j0, columns, scales, out, ldo);
+  }
+}
+
+/** The whole product in memory: out[i · ldo + j] for the rows [first, first + rows); a row has room for whole tiles. */
+inline void product_to(const Left& left, int first, int rows, const Panels& b, int columns, int K, const Scales& scales, float* out, std::size_t ldo) {
+  for (int j0 = 0; j0 < columns; j0 += kStoreColumns) {
+    for (int i0 = 0; i0 < rows; i0 += kMicroRows) {
+      product_tile(left, first + i0, std::min(kMicroRows, rows - i0), b, j0, std::min(kStoreColumns, columns - j0), K, scales, out + i0 * ldo + j0, ldo);
+    }
+  }
+}
+
+/**
+ * The product handed to `store(i, j0, n, v)` as floats v[0..n) for the columns j0..j0+n of row i; n is at most
+ * kStoreColumns. The rows of `left` are [first, first + rows); i counts from `first`.
  */
 template <class Store>
 void product(const Left& left, int first, int rows, const Panels& b, int columns, int K, const Scales& scales, Store store) {
   alignas(64) float out[kMicroRows][kStoreColumns];
-  float row_pow[kMicroRows];
-  const int all = padded(K);
   for (int j0 = 0; j0 < columns; j0 += kStoreColumns) {
-    const std::int16_t* panel = b.panel(j0 / kLanes);
-    const int n = std::min(kStoreColumns, columns - j0), panels = panel_count(n);
+    const int n = std::min(kStoreColumns, columns - j0);
     for (int i0 = 0; i0 < rows; i0 += kMicroRows) {
-      const int m = std::min(kMicroRows, rows - i0), row = first + i0;
-      bool in_range = all <= kFloatTerms;
+      const int m = std::min(kMicroRows, rows - i0);
+      product_tile(left, first + i0, m, b, j0, n, K, scales, out[0], kStoreColumns);
       for (int i = 0; i < m; ++i) {
-        int e = left.rows.e[row + i];
-        if (e == -126 && is_zero(left.rows.row(row + i), K)) e = 0;
-        in_range = in_range && e + scales.least >= -126 && e + scales.most <= 127;
-        row_pow[i] = pow2f(e);
+        if (n == kStoreColumns) {
+          store(i0 + i, j0, kStoreColumns, static_cast<const float*>(out[i]));
+        } else {
+          store(i0 + i, j0, n, static_cast<const float*>(out[i]));
+        }
       }
-      if (in_range) {
-        const std::uint8_t* slices = left.slices == nullptr ? nullptr : left.slices + row * left.rows.stride;
-        tile_floats(left.rows.row(row), slices, left.rows.stride, m, panel, b.stride(), panels, all, row_pow,
-                    scales.pow == nullptr ? nullptr : scales.pow + j0, out[0], kStoreColumns);
-      } else {
-        tile_doubles(left, row, m, panel, b.stride(), panels, all, j0, n, scales, out[0], kStoreColumns);
-      }
-      for (int i = 0; i < m; ++i) store(i0 + i, j0, n, static_cast<const float*>(out[i]));
     }
   }
 }

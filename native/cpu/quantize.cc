@@ -70,14 +70,53 @@ int row16_exponent(std::uint32_t absmax) {
 
 int row16(const float* x, int n, std::int16_t* q, const Where& where, std::int64_t row) {
   const std::uint32_t largest = absmax_bits(x, n);
-  if (largest >= kInfinityBits) {
-    const std::int64_t k = find_not_finite(x, n);
-    not_finite(where, row, k, x[k]);
-  }
+  require_finite(x, n, largest, where, row);
   const int e = row16_exponent(largest);
   mantissas(x, n, pow2f(-e), q);
   for (int k = n; k < padded(n); ++k) q[k] = 0;
   return e;
+}
+
+void require_finite(const float* x, int n, std::uint32_t absmax, const Where& where, std::int64_t row) {
+  if (absmax < kInfinityBits) return;
+  const std::int64_t k = find_not_finite(x, n);
+  not_finite(where, row, k, x[k]);
+}
+
+std::uint32_t fold_row(const float* x, const float* fold, int n, float* out) {
+  std::int32_t largest = 0;
+  for (int k = 0; k < n; ++k) {
+    const float value = x[k] * fold[k];
+    out[k] = value;
+    largest = std::max(largest, static_cast<std::int32_t>(bits_of(value) & kAbsMask));
+  }
+  return static_cast<std::uint32_t>(largest);
+}
+
+void quantize_row(const Left& left, int i, const float* x, int n, std::uint32_t absmax, int end, const Where& where, std::int64_t row) {
+  require_finite(x, n, absmax, where, row);
+  const int e = row16_exponent(absmax);
+  left.rows.e[i] = e;
+  std::int16_t* __restrict q = left.rows.row(i);
+  const float scale = pow2f(-e);
+  if (kQuadHasSlices) {
+    std::uint8_t* __restrict slices = left.slices + i * left.rows.stride;
+    for (int k = 0; k < n; ++k) {
+      const std::int32_t integer = rne_int(x[k] * scale);
+      q[k] = static_cast<std::int16_t>(integer);
+      slices[k] = static_cast<std::uint8_t>((integer + 32896) >> 8);
+    }
+  } else {
+    mantissas(x, n, scale, q);
+  }
+  for (int k = n; k < end; ++k) q[k] = 0;
+  slice_row(left, i, n, end);
+}
+
+Left left_rows(const float* x, std::size_t ldx, int rows, int n, Arena& arena, const Where& where) {
+  const Left left = take_left(take_rows16(arena, rows, n), rows, arena);
+  for (int i = 0; i < rows; ++i) quantize_row(left, i, x + i * ldx, n, absmax_bits(x + i * ldx, n), padded(n), where, i);
+  return left;
 }
 
 void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, const Where& where) {
@@ -89,15 +128,24 @@ namespace {
 /** Columns whose exponents are found together. */
 constexpr int kStrip = 64;
 
-/** Exponents of the columns of x · fold, and 2^−e for each. n ≤ kStrip. */
-void column_exponents(const float* x, std::size_t ldx, int rows, int n, const float* fold, int first, std::int32_t* e, float* scale,
-                      const Where& where) {
-  std::int32_t largest[kStrip] = {};
+/** Bits of the largest magnitudes of the columns of x · fold; n ≤ kStrip. */
+void largest_columns(const float* x, std::size_t ldx, int rows, int n, const float* fold, std::int32_t* largest) {
+  std::int32_t most[kStrip] = {};
   for (int t = 0; t < rows; ++t) {
     const float* row = x + t * ldx;
     const float f = fold == nullptr ? 1.0f : fold[t];
-    for (int c = 0; c < n; ++c) largest[c] = std::max(largest[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
+    if (n == kStrip) {
+      for (int c = 0; c < kStrip; ++c) most[c] = std::max(most[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
+    } else {
+      for (int c = 0; c < n; ++c) most[c] = std::max(most[c], static_cast<std::int32_t>(bits_of(row[c] * f) & kAbsMask));
+    }
   }
+  std::copy(most, most + n, largest);
+}
+
+/** Exponents of the columns of x · fold from their largest magnitudes, and 2^−e for each. */
+void column_exponents(const float* x, std::size_t ldx, int rows, int n, const float* fold, const std::int32_t* largest, int first,
+                      std::int32_t* e, float* scale, const Where& where) {
   for (int c = 0; c < n; ++c) {
     if (static_cast<std::uint32_t>(largest[c]) >= kInfinityBits) {
       for (int t = 0; t < rows; ++t) {
@@ -127,11 +175,13 @@ void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const
                    const Where& where) {
   constexpr int kDepth = 16;   // rows that are transposed together
   float scale[kStrip];
+  std::int32_t largest[kStrip];
   Arena::Mark mark(arena);
   std::int16_t* tile = arena.get<std::int16_t>(kDepth * kStrip);
   for (int c0 = 0; c0 < columns; c0 += kStrip) {
     const int n = std::min(kStrip, columns - c0);
-    column_exponents(x + c0, ldx, rows, n, fold, c0, out.e + c0, scale, where);
+    largest_columns(x + c0, ldx, rows, n, fold, largest);
+    column_exponents(x + c0, ldx, rows, n, fold, largest, c0, out.e + c0, scale, where);
     for (int t0 = 0; t0 < padded(rows); t0 += kDepth) {
       const int depth = std::min(kDepth, padded(rows) - t0);
       for (int d = 0; d < depth; ++d) strip_mantissas(x + c0, ldx, t0 + d, rows, n, fold, scale, tile + d * kStrip);
@@ -143,20 +193,54 @@ void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const
   }
 }
 
-void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, const Where& where) {
-  float scale[kStrip];
-  std::int16_t strip[4][kStrip], q[4][kLanes];
-  for (int c0 = 0; c0 < columns; c0 += kStrip) {
-    const int n = std::min(kStrip, columns - c0);
-    column_exponents(x + c0, ldx, rows, n, fold, c0, e + c0, scale, where);
-    for (int c = n; c < kStrip; ++c) strip[0][c] = strip[1][c] = strip[2][c] = strip[3][c] = 0;
-    for (int k = 0; k < padded(rows); k += 4) {
-      for (int t = 0; t < 4; ++t) strip_mantissas(x + c0, ldx, k + t, rows, n, fold, scale, strip[t]);
-      for (int j = 0; j < n; j += kLanes) {
-        for (int t = 0; t < 4; ++t) std::copy(strip[t] + j, strip[t] + j + kLanes, q[t]);
-        set_quad(out.quad(c0 + j, k), q);
+namespace {
+
+/** Panels of columns whose largest magnitudes are known; `first` is the number of the first column. */
+void panels_of(const float* x, std::size_t ldx, int rows, int columns, const float* fold, const std::int32_t* largest, Panels out,
+               std::int32_t* e, const Where& where, int first) {
+  float scale[kLanes];
+  const float ones[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+  for (int c0 = 0; c0 < columns; c0 += kLanes) {
+    const int n = std::min(kLanes, columns - c0);
+    column_exponents(x + c0, ldx, rows, n, fold, largest + c0, first + c0, e + c0, scale, where);
+    for (int c = n; c < kLanes; ++c) scale[c] = 0.0f;
+    int k = 0;
+    for (; k + 4 <= rows; k += 4) quantize_quad(x + k * ldx + c0, ldx, fold == nullptr ? ones : fold + k, scale, out.quad(c0, k));
+    for (; k < padded(rows); k += 4) {
+      std::int16_t q[4][kLanes] = {};
+      for (int t = k; t < rows; ++t) {
+        const float f = fold == nullptr ? 1.0f : fold[t];
+        for (int c = 0; c < n; ++c) q[t - k][c] = static_cast<std::int16_t>(rne_int((x[t * ldx + c0 + c] * f) * scale[c]));
       }
+      set_quad(out.quad(c0, k), q);
     }
+  }
+}
+
+}  // namespace
+
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, const std::int32_t* largest, Panels out,
+                  std::int32_t* e, const Where& where) {
+  panels_of(x, ldx, rows, columns, fold, largest, out, e, where, 0);
+}
+
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, Arena& arena,
+                  const Where& where) {
+  std::int32_t largest[kStrip];
+  for (int c0 = 0; c0 < columns; c0 += kStrip) {
+    const int n = std::min(kStrip, columns - c0), whole = n / kLanes * kLanes;
+    largest_columns(x + c0, ldx, rows, n, fold, largest);
+    panels_of(x + c0, ldx, rows, whole, fold, largest, Panels{out.panel(c0 / kLanes), out.terms}, e + c0, where, c0);
+    if (whole == n) continue;
+    // The columns of the last panel are copied: what lies beyond them is not ours to read.
+    Arena::Mark mark(arena);
+    float* copy = arena.get<float>(static_cast<std::size_t>(rows) * kLanes);
+    for (int t = 0; t < rows; ++t) {
+      float* to = copy + static_cast<std::size_t>(t) * kLanes;
+      std::fill(std::copy(x + t * ldx + c0 + whole, x + t * ldx + c0 + n, to), to + kLanes, 0.0f);
+    }
+    panels_of(copy, kLanes, rows, n - whole, fold, largest + whole, Panels{out.panel((c0 + whole) / kLanes), out.terms}, e + c0 + whole, where,
+              c0 + whole);
   }
 }
 

@@ -28,6 +28,18 @@ int row16_exponent(std::uint32_t absmax);
 /** One row to mantissas, padded with zeros; returns the exponent. Throws NOT_FINITE. */
 int row16(const float* x, int n, std::int16_t* q, const Where& where, std::int64_t row);
 
+/** Throws NOT_FINITE where `absmax`, the bits of the row's largest magnitude, says that a value is not finite. */
+void require_finite(const float* x, int n, std::uint32_t absmax, const Where& where, std::int64_t row);
+
+/** out = x · fold, one by one; returns the bits of the largest magnitude. */
+std::uint32_t fold_row(const float* x, const float* fold, int n, float* out);
+
+/** x[0..n) of the largest magnitude `absmax` as row i of a left operand, zeros up to `end`. Throws NOT_FINITE. */
+void quantize_row(const Left& left, int i, const float* x, int n, std::uint32_t absmax, int end, const Where& where, std::int64_t row);
+
+/** Rows x[i·ldx .. +n) as left operand. */
+Left left_rows(const float* x, std::size_t ldx, int rows, int n, Arena& arena, const Where& where);
+
 /** Rows x[i·ldx .. +n). */
 void row16_rows(const float* x, std::size_t ldx, int rows, int n, Rows16 out, const Where& where);
 
@@ -39,7 +51,12 @@ void row16_columns(const float* x, std::size_t ldx, int rows, int columns, const
                    const Where& where);
 
 /** The same as the right operand of a product: mantissas in panels, the exponent of column c in e[c]. */
-void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, const Where& where);
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, Panels out, std::int32_t* e, Arena& arena,
+                  const Where& where);
+
+/** The same where the bits of each column's largest magnitude are known. A row of x has room for whole panels. */
+void row16_panels(const float* x, std::size_t ldx, int rows, int columns, const float* fold, const std::int32_t* largest, Panels out,
+                  std::int32_t* e, const Where& where);
 
 /** One row to act8 as int16, padded with zeros; returns dequantScale = 1 ÷ s. `absmax` are the row's bits, finite. */
 float act8(const float* x, int n, std::uint32_t absmax, std::int16_t* q);

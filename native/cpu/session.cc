@@ -286,7 +286,7 @@ void Session::finish(int count, float* logits, int wanted, Pool& pool) {
                  arena, where("norm input", -1, row), i);
       }
       row16_rows(norm_.data(), C, m, C, input.row16.rows, where("norm output", -1, row));
-      for (int i = 0; i < m; ++i) slice_row(input.row16, i, C);
+      for (int i = 0; i < m; ++i) slice_row(input.row16, i, 0, padded(C));
     });
     float* out = logits + static_cast<std::size_t>(i0) * V;
     const int columns = std::max(kLanes, (V / (8 * pool.threads()) + kLanes - 1) / kLanes * kLanes);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arena.h"
+#include "memory.h"
 #include "product.h"
 
 namespace r3mes::cpu {
@@ -54,7 +55,7 @@ class TernaryMatrix {
   int rows_ = 0;
   int columns_ = 0;
   int quads_ = 0;
-  std::vector<std::uint8_t> packed_;
+  std::vector<std::uint8_t, LargeAllocator<std::uint8_t>> packed_;
 };
 
 /** How large the integers of the left operand are. */

@@ -2,6 +2,7 @@
  * Parameter profiles. `network` holds the numbers of docs/protocol.md; `dev` shrinks windows so that a laptop sees a
  * whole round in seconds, and audits every job.
  */
+import { DENOM } from './coins.js';
 import type {
   AggregationParams,
   AuthParams,
@@ -10,6 +11,8 @@ import type {
   RewardParams,
   TrainingParams,
 } from './gen/remes/remes/v1/params.js';
+import type { Params as DistributionParams } from './gen/cosmos/distribution/v1beta1/distribution.js';
+import type { Params as GovParams } from './gen/cosmos/gov/v1/gov.js';
 
 /** Base units of one REMES. */
 export const UREMES_PER_REMES = 1_000_000n;
@@ -26,6 +29,8 @@ export interface Profile {
   readonly aggregation: AggregationParams;
   readonly challenge: ChallengeParams;
   readonly reward: RewardParams;
+  readonly gov: GovParams;
+  readonly distribution: DistributionParams;
 }
 
 const remes = (amount: bigint): string => (amount * UREMES_PER_REMES).toString();
@@ -97,6 +102,31 @@ const network: Profile = {
     supplyCap: remes(1_000_000_000n),
     nominalBlockMs: 5000n,
   },
+  gov: {
+    minDeposit: [{ denom: DENOM, amount: remes(500n) }],
+    maxDepositPeriod: { seconds: 14n * DAY_SECONDS, nanos: 0 },
+    votingPeriod: { seconds: 14n * DAY_SECONDS, nanos: 0 },
+    quorum: '0.4',
+    threshold: '0.5',
+    vetoThreshold: '0.334',
+    minInitialDepositRatio: '0.2',
+    proposalCancelRatio: '0.5',
+    proposalCancelDest: '',
+    expeditedVotingPeriod: undefined,
+    expeditedThreshold: '',
+    expeditedMinDeposit: [],
+    burnVoteQuorum: false,
+    burnProposalDepositPrevote: false,
+    burnVoteVeto: true,
+    minDepositRatio: '0.01',
+  },
+  // Of the fees 20 % are burned (auth.feeBurnBps), 30 % are the community pool's, the rest is the validators'.
+  distribution: {
+    communityTax: '300000000000000000',
+    baseProposerReward: '0',
+    bonusProposerReward: '0',
+    withdrawAddrEnabled: true,
+  },
 };
 
 const dev: Profile = {
@@ -115,6 +145,12 @@ const dev: Profile = {
     redrawBlocks: 6n,
     auditBps: 10_000,
     auditFloorBps: 10_000,
+  },
+  gov: {
+    ...network.gov,
+    minDeposit: [{ denom: DENOM, amount: remes(10n) }],
+    maxDepositPeriod: { seconds: 300n, nanos: 0 },
+    votingPeriod: { seconds: 60n, nanos: 0 },
   },
 };
 

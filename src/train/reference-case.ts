@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { InvalidInputError } from '../protocol/errors.js';
 import { adamW, logits, trainStep, type ComputeOptions } from '../native/index.js';
 import { nativeLora, readAdapter, readAdapterConfig, slotValues } from './adapter.js';
-import { loadCheckpoint } from './checkpoint.js';
+import type { ModelFolder } from './byte-source.js';
+import { loadModel } from './checkpoint.js';
 import { describeIssue } from './describe.js';
 import { zeroOptimizer } from './optimizer.js';
 import { float32Values, readSafetensors, type Tensor } from './safetensors.js';
@@ -15,8 +16,8 @@ import type { Adapter, Model, OptimizerState } from './types.js';
 
 /** Files of a case, by what they are called in its folder. */
 export interface ReferenceCaseFiles {
-  readonly config: Uint8Array;
-  readonly weights: Uint8Array;
+  /** config.json and the weights, in any form. */
+  readonly model: ModelFolder;
   readonly adapterConfig: Uint8Array;
   readonly adapter: Uint8Array;
   /** case.json */
@@ -36,6 +37,8 @@ export interface ReferenceCaseResult {
   /** The adapter tensor that has it. */
   readonly smallestCosineTensor: string;
   readonly logitsCosine: number;
+  /** The same without the adapter, where the case holds them. */
+  readonly baseLogitsCosine?: number;
   /** Largest |difference| of the losses before each optimizer step. */
   readonly curveDifference: number;
   readonly steps: number;
@@ -97,13 +100,18 @@ function readTokens(io: Map<string, Tensor>): { tokens: Int32Array; sequenceLeng
 
 /** @throws InvalidInputError where a file of the case is not what it should be; R3mesError of the engine. */
 export async function runReferenceCase(files: ReferenceCaseFiles, options: ComputeOptions = {}): Promise<ReferenceCaseResult> {
-  const model = await loadCheckpoint(files);
+  const model = await loadModel(files.model);
   try {
     const lora = readAdapterConfig(files.adapterConfig);
     return await compare(model, readAdapter(files.adapter, model.config, lora), files, options);
   } finally {
     model.dispose();
   }
+}
+
+async function baseCosine(model: Model, io: Map<string, Tensor>, { tokens, sequenceLength }: { tokens: Int32Array; sequenceLength: number }, options: ComputeOptions): Promise<number> {
+  const own = await logits(model.native, { tokens, sequenceLength }, options);
+  return cosine(own, floats(io, 'base_logits', own.length));
 }
 
 async function compare(model: Model, adapter: Adapter, files: ReferenceCaseFiles, options: ComputeOptions): Promise<ReferenceCaseResult> {
@@ -114,6 +122,7 @@ async function compare(model: Model, adapter: Adapter, files: ReferenceCaseFiles
 
   const own = await logits(model.native, { ...batch, adapter: adapter.values }, options);
   const logitsCosine = cosine(own, floats(io, 'logits', own.length));
+  const baseLogitsCosine = io.has('base_logits') ? await baseCosine(model, io, batch, options) : undefined;
   let { values } = adapter;
   let moments: OptimizerState = zeroOptimizer(adapter.layout);
   let smallest = { cosine: Infinity, tensor: '' };
@@ -143,6 +152,7 @@ async function compare(model: Model, adapter: Adapter, files: ReferenceCaseFiles
     smallestCosine: smallest.cosine,
     smallestCosineTensor: smallest.tensor,
     logitsCosine,
+    ...(baseLogitsCosine === undefined ? {} : { baseLogitsCosine }),
     curveDifference,
     steps: losses.length,
     withinBounds:

@@ -72,10 +72,10 @@ describe('queries over gRPC', () => {
     expect(info.defaultNodeInfo?.network).toBe(CHAIN_ID);
   });
 
-  const failure = async (method: MethodDefinition<never, never>, request: unknown, height?: string): Promise<[number, string]> => {
+  const failure = async <Q, R>(method: MethodDefinition<Q, R>, request: Q, height?: string): Promise<[number, string]> => {
     const metadata = new Metadata();
     if (height !== undefined) metadata.set(HEIGHT, height);
-    const error = await ask(method as MethodDefinition<unknown, unknown>, request, metadata).then(
+    const error = await ask(method, request, metadata).then(
       () => undefined,
       (thrown: unknown) => thrown as ServiceError,
     );
@@ -83,9 +83,9 @@ describe('queries over gRPC', () => {
   };
 
   it('fail with the status of the failure', async () => {
-    const account = rawMethod('cosmos.auth.v1beta1.Query', 'Account', QueryAccountRequest, QueryAccountResponse, UNARY) as unknown as MethodDefinition<never, never>;
-    const balance = BALANCE_METHOD as unknown as MethodDefinition<never, never>;
-    const raw = (service: string, name: string) => rawMethod(service, name, RAW, RAW, UNARY) as unknown as MethodDefinition<never, never>;
+    const account = rawMethod('cosmos.auth.v1beta1.Query', 'Account', QueryAccountRequest, QueryAccountResponse, UNARY);
+    const balance = BALANCE_METHOD;
+    const raw = (service: string, name: string) => rawMethod(service, name, RAW, RAW, UNARY);
     expect(await failure(account, { address: stranger })).toEqual([status.NOT_FOUND, expect.stringContaining(stranger)]);
     expect(await failure(account, { address: 'test' })).toEqual([status.INVALID_ARGUMENT, expect.not.stringContaining('rpc error')]);
     expect(await failure(balance, { address: served.account, denom: 'uremes' }, 'x')).toEqual([status.INVALID_ARGUMENT, expect.stringContaining(HEIGHT)]);

@@ -16,11 +16,11 @@ import type { Database } from '../store/database.js';
 import type { PreparedVersion } from '../store/multistore.js';
 import { type StateOptions, StateStore } from '../store/state.js';
 import type { Base } from './base.js';
-import { APP_STORE, type ChainInfo, readChainInfo, writeBlockTime, writeChainInfo } from './chain-info.js';
+import { APP_STORE, type ChainInfo, readBlockTime, readChainInfo, writeBlockTime, writeChainInfo } from './chain-info.js';
 import { ExecutionContext, ReadContext } from './context.js';
 import { type Report, TxExecutor, toAbciEvents, toFailure } from './executor.js';
 import { blockMaxBytes, blockMaxGas, packBlock, refusalOfTxs } from './proposal.js';
-import { QueryRouter, simulateQuery } from './queries.js';
+import { QueryRouter, type QueryState, simulateQuery } from './queries.js';
 import { SignatureVerifier } from './signature.js';
 
 /** Version of the state machine: blocks of another version are not ours to execute. */
@@ -202,9 +202,19 @@ class ChainApp implements Application {
   }
 
   query(request: abci.RequestQuery): Promise<abci.ResponseQuery> {
-    const ctx =
-      this.#store.last === undefined || this.#info === undefined ? undefined : new ReadContext(this.#lastBlock(this.#info), this.#store);
-    return Promise.resolve(this.#router.answer(ctx, request));
+    const { last, oldestHeight } = this.#store;
+    const kept = last === undefined || oldestHeight === undefined ? undefined : { oldest: oldestHeight, latest: last.height };
+    return Promise.resolve(this.#router.answer({ kept, at: (height) => this.#stateAt(height) }, request));
+  }
+
+  /** @param height a kept one. */
+  #stateAt(height: bigint): QueryState {
+    const version = this.#store.at(height);
+    if (version === undefined) throw new Error(`the state at height ${height} is not kept`);
+    const last = this.#lastBlock(this.#requireInfo());
+    // The latest values are one look-up each; those of an older block are a walk down its tree.
+    if (height === last.height) return { ctx: new ReadContext(last, this.#store), version };
+    return { ctx: new ReadContext({ ...last, height, timeSeconds: readBlockTime(version) ?? last.timeSeconds }, version), version };
   }
 
   listSnapshots(): Promise<abci.ResponseListSnapshots> {

@@ -4,9 +4,31 @@ import { SimulateRequest, SimulateResponse } from '../../protocol/gen/cosmos/tx/
 import type { ExecTxResult, RequestQuery, ResponseQuery } from '../../protocol/gen/tendermint/abci/types.js';
 import { type Module, type QueryContext, type QueryHandler, defineQuery } from '../module.js';
 import { SDK_CODES, SDK_CODESPACE, sdkError } from '../modules/sdk-errors.js';
+import { keyOf } from '../store/database.js';
+import { storePrefix } from '../store/keys.js';
+import { proveKey } from '../store/proofs.js';
+import type { StateVersion } from '../store/state-version.js';
+import { storeNames } from '../store/versions.js';
 import { type Failure, type Report, toFailure } from './executor.js';
 
-/** Answers abci_query on gRPC paths, always from the last committed state. */
+/** The state after a committed block, as queries see it. */
+export interface QueryState {
+  readonly ctx: QueryContext;
+  readonly version: StateVersion;
+}
+
+/** The states that are kept. */
+export interface QueryStates {
+  /** Heights; nothing before the first commit. */
+  readonly kept: { readonly oldest: bigint; readonly latest: bigint } | undefined;
+  /** @param height a kept one. */
+  at(height: bigint): QueryState;
+}
+
+/** Raw values with proofs, as the SDK's stores serve them: `/store/{name}/key`. */
+const STORE_PATH = /^\/store\/([^/]*)\/key$/;
+
+/** Answers abci_query on gRPC paths and on keys of stores, from the last committed state or a kept one before it. */
 export class QueryRouter {
   readonly #handlers = new Map<string, QueryHandler>();
   readonly #report: Report;
@@ -21,9 +43,10 @@ export class QueryRouter {
     this.#handlers.set(handler.path, handler);
   }
 
-  /** @param ctx of the last commit; nothing before the first one. @throws DatabaseError only. */
-  answer(ctx: QueryContext | undefined, request: RequestQuery): ResponseQuery {
-    const height = ctx?.block.height ?? 0n;
+  /** @throws DatabaseError only. */
+  answer(states: QueryStates, request: RequestQuery): ResponseQuery {
+    const { kept } = states;
+    const height = request.height === 0n ? (kept?.latest ?? 0n) : request.height;
     const response: ResponseQuery = {
       code: 0,
       log: '',
@@ -36,25 +59,42 @@ export class QueryRouter {
       codespace: '',
     };
     try {
-      if (ctx === undefined) throw sdkError('INVALID_HEIGHT', 'there is no block yet', 'ask again after the first block');
-      if (request.height !== 0n && request.height !== height) {
+      if (kept === undefined) throw sdkError('INVALID_HEIGHT', 'there is no block yet', 'ask again after the first block');
+      if (height < kept.oldest || height > kept.latest) {
         throw sdkError(
           'INVALID_HEIGHT',
-          `expected height ${height} or 0 for the latest, got ${request.height}`,
-          'this node keeps the latest state only',
+          `expected a height from ${kept.oldest} to ${kept.latest}, or 0 for the latest, got ${height}`,
+          'this node keeps the states of these blocks only',
         );
       }
-      if (request.prove) throw sdkError('NOT_SUPPORTED', 'this state has no proofs yet', 'ask without prove');
-      const handler = this.#handlers.get(request.path);
-      if (handler === undefined) {
-        throw sdkError('UNKNOWN_REQUEST', `unknown query path ${JSON.stringify(request.path.slice(0, 120))}: unknown request`);
-      }
-      response.value = handler.handle(ctx, request.data);
+      const state = states.at(height);
+      const store = STORE_PATH.exec(request.path)?.[1];
+      if (store === undefined) response.value = this.#call(state, request);
+      else Object.assign(response, readStore(state, store, request));
     } catch (error) {
       Object.assign(response, toGrpcFailure(error, this.#report));
     }
     return response;
   }
+
+  #call({ ctx }: QueryState, request: RequestQuery): Uint8Array {
+    if (request.prove) throw sdkError('NOT_SUPPORTED', 'only keys of stores have proofs', 'ask without prove, or for /store/{name}/key');
+    const handler = this.#handlers.get(request.path);
+    if (handler === undefined) {
+      throw sdkError('UNKNOWN_REQUEST', `unknown query path ${JSON.stringify(request.path.slice(0, 120))}: unknown request`);
+    }
+    return handler.handle(ctx, request.data);
+  }
+}
+
+/** No value where the key is not there: the proof then shows just that. */
+function readStore({ version }: QueryState, store: string, { data: key, prove }: RequestQuery): Pick<ResponseQuery, 'key' | 'value' | 'proofOps'> {
+  if (!version.roots.has(store)) {
+    throw sdkError('UNKNOWN_REQUEST', `no such store: ${JSON.stringify(store.slice(0, 40))}; expected one of ${storeNames(version.roots).join(', ')}`);
+  }
+  if (key.length === 0) throw sdkError('INVALID_REQUEST', 'expected a key as the data of the query, got none');
+  const { value, ops } = prove ? proveKey(version, store, key) : { value: version.get(storePrefix(store) + keyOf(key)), ops: undefined };
+  return { key, value: value ?? new Uint8Array(), proofOps: ops === undefined ? undefined : { ops } };
 }
 
 /**

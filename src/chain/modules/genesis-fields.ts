@@ -5,6 +5,7 @@ import { parseCid } from '../../protocol/cid.js';
 import { parseAmount } from '../../protocol/coins.js';
 import { parseDecimal } from '../../protocol/decimal.js';
 import { R3mesError } from '../../protocol/errors.js';
+import { parseRfc3339 } from '../../protocol/rfc3339.js';
 
 /** Fields of genesis as protobuf's JSON writes them: snake case, 64-bit integers as text, bytes in base64. */
 
@@ -21,7 +22,8 @@ export function message<S extends z.ZodRawShape>(shape: S) {
   return z.strictObject(shape).transform((value) => camelKeys(value));
 }
 
-function viaParser(parse: (text: string) => unknown): z.ZodType<string, string> {
+/** A text that `parse` accepts. */
+export function viaParser(parse: (text: string) => unknown): z.ZodType<string, string> {
   return z.string().superRefine((text, ctx) => {
     try {
       parse(text);
@@ -64,3 +66,6 @@ export const durationField = z
   .string()
   .regex(/^(?:0|[1-9][0-9]{0,11})s$/, 'expected whole seconds, e.g. 1209600s')
   .transform((text) => BigInt(text.slice(0, -1)));
+
+/** A point in time such as `2026-11-25T00:00:00Z` (RFC 3339). */
+export const timeField = viaParser(parseRfc3339).transform((text) => parseRfc3339(text));

@@ -9,15 +9,23 @@ import { amountField } from './genesis-fields.js';
  * @throws InvalidInputError naming the wrong fields by their full paths, e.g. `app_state.bank.balances[3].address`.
  */
 export function parseGenesis<S extends z.ZodType>(module: string, schema: S, state: unknown): z.output<S> {
-  const parsed = schema.safeParse(state);
-  if (parsed.success) return parsed.data;
-  const shown = parsed.error.issues.slice(0, 5).map((issue) => `${fieldPath(module, issue.path)}: ${issue.message}`);
-  const more = parsed.error.issues.length > shown.length ? `; and ${parsed.error.issues.length - shown.length} more` : '';
-  throw new InvalidInputError(shown.join('; ') + more, 'correct the genesis file; nothing was written');
+  return parseFields(`app_state.${module}`, schema, state, 'correct the genesis file; nothing was written');
 }
 
-function fieldPath(module: string, path: readonly PropertyKey[]): string {
-  let text = `app_state.${module}`;
+/**
+ * Any object, checked by its schema: parameters of a proposal go by the same rules as those of genesis.
+ * @throws InvalidInputError naming the wrong fields by their full paths from `root` on.
+ */
+export function parseFields<S extends z.ZodType>(root: string, schema: S, state: unknown, hint?: string): z.output<S> {
+  const parsed = schema.safeParse(state);
+  if (parsed.success) return parsed.data;
+  const shown = parsed.error.issues.slice(0, 5).map((issue) => `${fieldPath(root, issue.path)}: ${issue.message}`);
+  const more = parsed.error.issues.length > shown.length ? `; and ${parsed.error.issues.length - shown.length} more` : '';
+  throw new InvalidInputError(shown.join('; ') + more, hint);
+}
+
+function fieldPath(root: string, path: readonly PropertyKey[]): string {
+  let text = root;
   for (const part of path) text += typeof part === 'number' ? `[${part}]` : `.${String(part)}`;
   return text;
 }

@@ -6,6 +6,7 @@ import { R3mesError } from '../../protocol/errors.js';
 import { type LogFile, openLogFile } from '../files/log-file.js';
 import { acquirePidFile, type PidFile } from '../files/pid-file.js';
 import { type BlockLine, describeBlock } from './block-line.js';
+import { openGateway, type OpenGateway } from './gateway.js';
 import { readGenesis } from './genesis.js';
 import { megabytes, ownRssBytes } from './memory.js';
 import { openNode } from './open-node.js';
@@ -94,9 +95,18 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     },
     signal,
   );
+  let gateway: OpenGateway | undefined;
+  try {
+    gateway = await openGateway(node.info.rpc, settings, report);
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
   info = {
     ...node.info,
     ...processes,
+    ...(gateway?.api === undefined ? {} : { api: gateway.api }),
+    ...(gateway?.grpc === undefined ? {} : { grpc: gateway.grpc }),
     chainId: genesis.chainId,
     mode: settings.detached ? 'background' : 'foreground',
     startedAt: new Date().toISOString(),
@@ -106,6 +116,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
   try {
     await lock.tell(infoToText(info));
   } catch (error) {
+    await gateway?.close();
     await node.stop();
     throw error;
   }
@@ -132,6 +143,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
       }
     },
     async stop() {
+      await gateway?.close();
       await node.stop();
       log.write(stamped('info', `stopped at height ${node.height}`));
       await log.close();

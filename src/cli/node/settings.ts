@@ -1,6 +1,7 @@
 import { R3mesError } from '../../protocol/errors.js';
 import type { Holder } from '../files/pid-file.js';
 import type { NodeHome } from './home.js';
+import type { ListenAddress } from './listen-address.js';
 
 export const DEFAULT_RPC_HOST = '127.0.0.1';
 export const DEFAULT_RPC_PORT = 26_657;
@@ -27,6 +28,9 @@ export interface NodeSettings {
   readonly p2pPort?: number;
   /** From one block to the next; absent: what config.toml says, or the genesis calls nominal. */
   readonly blockMs?: number;
+  /** Where REST and gRPC listen; absent: they are not served. */
+  readonly api?: ListenAddress;
+  readonly grpc?: ListenAddress;
   /** Chain id that the genesis must have. */
   readonly network?: string;
   readonly moniker?: string;
@@ -44,6 +48,9 @@ export interface NodeInfo {
   readonly mode: 'foreground' | 'background';
   readonly startedAt: string;
   readonly engine: Engine;
+  /** URL of REST and `host:port` of gRPC, where they are served. */
+  readonly api?: string;
+  readonly grpc?: string;
   /** The CometBFT that runs. */
   readonly cometbft?: string;
   /** Processes of a node with CometBFT, as they are now. */
@@ -57,7 +64,7 @@ export function infoToText(info: NodeInfo): Record<string, string> {
 
 /** Nothing while the node is still starting: then it has told nothing yet. */
 export function infoOf({ info }: Holder): NodeInfo | undefined {
-  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, cometbft, appPid, cometPid } = info;
+  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, api, grpc, cometbft, appPid, cometPid } = info;
   if (rpc === undefined || chainId === undefined || rpcHost === undefined || startedAt === undefined) return undefined;
   return {
     rpc,
@@ -68,6 +75,8 @@ export function infoOf({ info }: Holder): NodeInfo | undefined {
     mode: mode === 'background' ? mode : 'foreground',
     startedAt,
     engine: engine === 'comet' ? engine : 'solo',
+    ...(api === undefined ? {} : { api }),
+    ...(grpc === undefined ? {} : { grpc }),
     ...(cometbft === undefined ? {} : { cometbft }),
     ...(appPid === undefined ? {} : { appPid: Number(appPid) }),
     ...(cometPid === undefined ? {} : { cometPid: Number(cometPid) }),

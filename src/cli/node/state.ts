@@ -17,6 +17,9 @@ export interface NodeState {
   readonly chainId: string | null;
   readonly engine: Engine | null;
   readonly rpc: string | null;
+  /** URL of REST and address of gRPC; null where they are not served. */
+  readonly api: string | null;
+  readonly grpc: string | null;
   /** As text. */
   readonly height: string | null;
   readonly appHash: string | null;
@@ -43,6 +46,8 @@ const NOTHING: NodeState = {
   chainId: null,
   engine: null,
   rpc: null,
+  api: null,
+  grpc: null,
   ...NO_ANSWER,
   blockMs: null,
   rssBytes: null,
@@ -95,7 +100,7 @@ export async function nodeState(home: NodeHome): Promise<NodeState> {
   const rssBytes = await rssOf(holder.pid);
   const info = infoOf(holder);
   if (info === undefined) return { ...NOTHING, running: true, pid: holder.pid, rssBytes };
-  const { chainId, engine, rpc, blockMs, mode, startedAt, appPid, cometPid } = info;
+  const { chainId, engine, rpc, api, grpc, blockMs, mode, startedAt, appPid, cometPid } = info;
   const [answer, appRssBytes, cometRssBytes] = await Promise.all([askRpc(rpc), rssOf(appPid), rssOf(cometPid)]);
   return {
     running: true,
@@ -103,6 +108,8 @@ export async function nodeState(home: NodeHome): Promise<NodeState> {
     chainId,
     engine,
     rpc,
+    api: api ?? null,
+    grpc: grpc ?? null,
     ...answer,
     blockMs,
     rssBytes,

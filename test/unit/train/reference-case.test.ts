@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { readSafetensors, REFERENCE_BOUNDS, runReferenceCase, writeSafetensors, type ReferenceCaseFiles, type Tensor } from '../../../src/train/index.js';
+import { memoryFolder, readSafetensors, REFERENCE_BOUNDS, runReferenceCase, writeSafetensors, type ReferenceCaseFiles, type Tensor } from '../../../src/train/index.js';
 import { cosine } from '../../../src/train/reference-case.js';
 import { encoded, expectRejected, floats, ROOT } from './helpers.js';
 
@@ -15,8 +15,7 @@ for (const name of NAMES) if (!present.includes(name)) console.log(`not run: ref
 function files(name: string): ReferenceCaseFiles {
   const file = (...parts: string[]): Uint8Array => new Uint8Array(readFileSync(resolve(CASES, name, ...parts)));
   return {
-    config: file('config.json'),
-    weights: file('model.safetensors'),
+    model: memoryFolder({ 'config.json': file('config.json'), 'model.safetensors': file('model.safetensors') }),
     adapterConfig: file('adapter', 'adapter_config.json'),
     adapter: file('adapter', 'adapter_model.safetensors'),
     settings: file('case.json'),
@@ -32,6 +31,7 @@ describe.skipIf(present.length === 0)('what PyTorch and PEFT computed', () => {
     expect(result.smallestCosine).toBeGreaterThanOrEqual(0.999);
     expect(result.curveDifference).toBeLessThanOrEqual(0.1);
     expect(result.logitsCosine).toBeGreaterThanOrEqual(0.999);
+    expect(result.baseLogitsCosine).toBeGreaterThanOrEqual(0.999);
     expect(result.withinBounds).toBe(true);
     expect(result.steps).toBe(20);
     expect(result.loss).toBeGreaterThan(1);

@@ -8,6 +8,7 @@ import type { Context } from '../../frame/context.js';
 import { EXIT } from '../../frame/exit-codes.js';
 import { step } from '../../frame/step.js';
 import { facts } from '../../frame/table.js';
+import { fileFolder } from '../../files/model-folder.js';
 import { listFiles, readNamed } from './files.js';
 
 export interface CheckArgs {
@@ -26,8 +27,7 @@ async function readCase(directory: string): Promise<ReferenceCaseFiles> {
     throw new InvalidInputError(`${path.join(directory, 'case.json')} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   return {
-    config: await readNamed(directory, 'config.json'),
-    weights: await readNamed(directory, 'model.safetensors'),
+    model: fileFolder(directory),
     adapterConfig: await readNamed(adapter, 'adapter_config.json'),
     adapter: await readNamed(adapter, 'adapter_model.safetensors'),
     settings,
@@ -45,17 +45,17 @@ export async function modelCheck(ctx: Context, args: CheckArgs): Promise<Command
   const threads = args.threads === 0 ? os.availableParallelism() : args.threads;
   const files = await readCase(directory);
   const result = await step(ctx, `computing ${path.basename(directory)}`, () => runReferenceCase(files, { threads, microBatch: args.microBatch, signal: ctx.signal }));
-  const { withinBounds, loss, referenceLoss, lossDifference, smallestCosine, smallestCosineTensor, logitsCosine, curveDifference, steps } = result;
+  const { withinBounds, loss, referenceLoss, lossDifference, smallestCosine, smallestCosineTensor, logitsCosine, baseLogitsCosine, curveDifference, steps } = result;
   const text = facts([
     ['loss', `${loss.toFixed(6)}, reference ${referenceLoss.toFixed(6)}`],
     ['loss difference', `${shown(lossDifference)}, bound ${REFERENCE_BOUNDS.lossDifference}`],
     ['smallest gradient cosine', `${smallestCosine.toFixed(9)}, bound ${REFERENCE_BOUNDS.gradientCosine}: ${smallestCosineTensor}`],
     ['largest curve difference', `${shown(curveDifference)} in ${steps} steps, bound ${REFERENCE_BOUNDS.curveDifference}`],
-    ['cosine of the logits', logitsCosine.toFixed(9)],
+    ['cosine of the logits', `${logitsCosine.toFixed(9)}${baseLogitsCosine === undefined ? '' : `, without the adapter ${baseLogitsCosine.toFixed(9)}`}`],
     ['within the bounds', withinBounds ? 'yes' : 'no'],
   ]);
   return {
-    data: { case: path.basename(directory), withinBounds, loss, referenceLoss, lossDifference, smallestCosine, smallestCosineTensor, logitsCosine, curveDifference, steps, bounds: { ...REFERENCE_BOUNDS }, threads },
+    data: { case: path.basename(directory), withinBounds, loss, referenceLoss, lossDifference, smallestCosine, smallestCosineTensor, logitsCosine, baseLogitsCosine: baseLogitsCosine ?? null, curveDifference, steps, bounds: { ...REFERENCE_BOUNDS }, threads },
     text,
     exitCode: withinBounds ? EXIT.ok : EXIT.failure,
   };

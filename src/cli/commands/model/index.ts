@@ -48,7 +48,7 @@ const check = defineCommand({
   name: 'check',
   summary: "hold the engine against another implementation's numbers",
   details:
-    'A reference case is a directory with a checkpoint (config.json, model.safetensors), adapter/, case.json and io.safetensors, which holds the loss, the gradients and the training curve that PyTorch and PEFT computed. Exit code 1 beyond the bounds: loss within 0.005, every gradient with cosine of at least 0.999, curve within 0.1.',
+    'A reference case is a directory with a checkpoint (config.json and weights, in any form), adapter/, case.json and io.safetensors, which holds the loss, the gradients and the training curve that PyTorch and PEFT computed. Exit code 1 beyond the bounds: loss within 0.005, every gradient with cosine of at least 0.999, curve within 0.1.',
   args: { directory: text({ placeholder: 'CASE', summary: 'directory of the case' }) },
   options: {
     threads: setting('threads'),
@@ -64,6 +64,7 @@ const check = defineCommand({
     smallestCosine: 'smallest cosine between a gradient and that of the reference',
     smallestCosineTensor: 'the tensor that has it',
     logitsCosine: 'cosine between the logits',
+    baseLogitsCosine: 'the same without the adapter; null where the case does not hold them',
     curveDifference: 'largest absolute difference of the losses while training',
     steps: 'optimizer steps of the curve',
     bounds: '{lossDifference, gradientCosine, curveDifference}',
@@ -150,7 +151,7 @@ const verify = defineCommand({
   name: 'verify',
   summary: 'show that packed weights come from their bf16 master',
   details:
-    'Makes the master ternary as docs/arithmetic.md §1.5 defines it and compares every weight and scale, norms, embedding and head. Scales are compared as the type of the backbone holds them. Exit code 1 where anything differs; the first index of each such tensor is printed.',
+    'Makes the master ternary as docs/arithmetic.md §1.5 defines it and compares every weight and scale, norms, embedding and head. Weights, norms, embedding and head must be equal; a scale may differ by what its type rounds off and 2^-18, since most programs sum in floats in an order of their own. Exit code 1 where anything differs; the first index of each such tensor is printed.',
   args: { directory: text({ placeholder: 'DIR', summary: 'model with packed weights' }) },
   options: { master: text({ placeholder: 'DIR', summary: 'the same model as floats (quantization_mode "online")' }) },
   examples: [['model verify ./bitnet-b1.58-2B-4T --master ./bitnet-b1.58-2B-4T-bf16', 'ends with 0 where the two belong together']],
@@ -159,6 +160,7 @@ const verify = defineCommand({
     weightsHash: 'SHA-256 of all packed weights of the model',
     masterHash: 'SHA-256 of those that the master makes',
     tensors: 'tensors that were compared',
+    largestScaleError: 'largest relative difference of a scale from the exact one',
     differing: 'how many of them differ',
     differences: 'list of {tensor, index, seen, expected, count}: the first difference of each, and how many elements differ',
   },

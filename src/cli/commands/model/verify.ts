@@ -30,13 +30,14 @@ export async function modelVerify(ctx: Context, args: VerifyArgs): Promise<Comma
       progress.update({ done, total, detail: `${done} of ${total} layers` });
     }),
   );
-  const { equal, weightsHash, masterHash, tensors, differences } = result;
+  const { equal, weightsHash, masterHash, tensors, largestScaleError, differences } = result;
   return {
-    data: { equal, weightsHash, masterHash, tensors, differing: differences.length, differences: differences.map((d) => ({ ...d })) },
+    data: { equal, weightsHash, masterHash, tensors, largestScaleError, differing: differences.length, differences: differences.map((d) => ({ ...d })) },
     text: facts([
       ['packed weights', `SHA-256 ${weightsHash}`],
       ['of the master', `SHA-256 ${masterHash}`],
       ['tensors', `${tensors} compared, ${differences.length} differ`],
+      ['scales', largestScaleError === 0 ? 'exactly those of the master' : `within ${largestScaleError.toExponential(1)} of the master's, relatively`],
       ...differences.slice(0, SHOWN).map((d) => ['differs', shownDifference(d)] as const),
       ['the backbone', equal ? 'is what its master becomes' : 'is not what this master becomes'],
     ]),

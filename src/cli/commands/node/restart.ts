@@ -2,6 +2,7 @@ import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
 import { endNode } from '../../node/end.js';
 import { nodeHome } from '../../node/home.js';
+import { listenAddressOf } from '../../node/listen-address.js';
 import { infoOf } from '../../node/settings.js';
 import { nodeSettings, type StartArgs, startInBackground } from './start.js';
 
@@ -23,6 +24,8 @@ export async function nodeRestart(ctx: Context, args: RestartArgs): Promise<Comm
       cometbft: args.cometbft ?? before?.cometbft,
       rpcPort: args.rpcPort ?? before?.rpcPort,
       rpcHost: args.rpcHost ?? before?.rpcHost,
+      api: args.api ?? (before?.api === undefined ? undefined : listenAddressOf(before.api)),
+      grpc: args.grpc ?? (before?.grpc === undefined ? undefined : listenAddressOf(before.grpc)),
       blockMs: args.blockMs ?? before?.blockMs,
     },
     true,

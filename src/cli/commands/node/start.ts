@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type BlockLine, describeBlock } from '../../node/block-line.js';
 import { startDetached } from '../../node/detach.js';
 import { nodeHome } from '../../node/home.js';
+import { type ListenAddress, type OFF, unlessOff } from '../../node/listen-address.js';
 import { keepHeapSmall, megabytes, ownRssBytes } from '../../node/memory.js';
 import type { Engine, NodeSettings } from '../../node/settings.js';
 import { nodeState, refuseRunning } from '../../node/state.js';
@@ -15,6 +16,8 @@ export interface StartArgs {
   readonly rpcPort: number | undefined;
   readonly rpcHost: string | undefined;
   readonly p2pPort: number | undefined;
+  readonly api: ListenAddress | typeof OFF | undefined;
+  readonly grpc: ListenAddress | typeof OFF | undefined;
   readonly blockMs: number | undefined;
   readonly moniker: string | undefined;
   readonly network: string | undefined;
@@ -22,6 +25,7 @@ export interface StartArgs {
 
 export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): NodeSettings {
   const { engine, cometbft, rpcPort, rpcHost, p2pPort, blockMs, moniker, network } = args;
+  const [api, grpc] = [unlessOff(args.api), unlessOff(args.grpc)];
   return {
     home: nodeHome(ctx.paths),
     detached,
@@ -30,6 +34,8 @@ export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): 
     ...(rpcPort === undefined ? {} : { rpcPort }),
     ...(rpcHost === undefined ? {} : { rpcHost }),
     ...(p2pPort === undefined ? {} : { p2pPort }),
+    ...(api === undefined ? {} : { api }),
+    ...(grpc === undefined ? {} : { grpc }),
     ...(blockMs === undefined ? {} : { blockMs }),
     ...(moniker === undefined ? {} : { moniker }),
     ...(network === undefined ? {} : { network }),
@@ -49,10 +55,11 @@ export async function startInBackground(ctx: Context, settings: NodeSettings): P
     progress.fail();
     throw error;
   }
-  const { chainId, rpc, height, appHash, rssBytes } = await nodeState(home);
-  const lines = [`chain   ${chainId ?? ''}`, `RPC     ${rpc ?? ''}`, `process ${pid}${rssBytes === null ? '' : `, ${megabytes(rssBytes)}`}`, `log     ${home.logFile}`];
+  const { chainId, rpc, api, grpc, height, appHash, rssBytes } = await nodeState(home);
+  const served = [api === null ? [] : [`REST    ${api}`], grpc === null ? [] : [`gRPC    ${grpc}`]].flat();
+  const lines = [`chain   ${chainId ?? ''}`, `RPC     ${rpc ?? ''}`, ...served, `process ${pid}${rssBytes === null ? '' : `, ${megabytes(rssBytes)}`}`, `log     ${home.logFile}`];
   ctx.out.note('stop it with r3mes node stop; follow it with r3mes node logs --follow');
-  return { data: { pid, chainId, rpc, height, appHash, rssBytes, log: home.logFile }, text: lines.join('\n') };
+  return { data: { pid, chainId, rpc, api, grpc, height, appHash, rssBytes, log: home.logFile }, text: lines.join('\n') };
 }
 
 /** At most one line in so many milliseconds. */
@@ -73,10 +80,10 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
   const log = settings.home.logFile;
   const { runNode } = await import('../../node/run.js');
   const node = await runNode(settings, {
-    onReady({ chainId, rpc, blockMs }, height) {
+    onReady({ chainId, rpc, api = null, grpc = null, blockMs }, height) {
       const rssBytes = ownRssBytes();
-      const text = `chain ${chainId} at height ${height}, RPC ${rpc}, process ${process.pid}, ${megabytes(rssBytes)}; log ${log}`;
-      out.event('started', { pid: process.pid, chainId, rpc, blockMs, height, rssBytes, log }, text);
+      const text = `chain ${chainId} at height ${height}, RPC ${rpc}${api === null ? '' : `, REST ${api}`}${grpc === null ? '' : `, gRPC ${grpc}`}, process ${process.pid}, ${megabytes(rssBytes)}; log ${log}`;
+      out.event('started', { pid: process.pid, chainId, rpc, api, grpc, blockMs, height, rssBytes, log }, text);
       ctx.holdFor('the block at hand');
     },
     onBlock(line) {
@@ -90,10 +97,10 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
   } finally {
     await node.stop();
   }
-  const { chainId, rpc } = node.info;
+  const { chainId, rpc, api = null, grpc = null } = node.info;
   const rssBytes = ownRssBytes();
   return {
-    data: { pid: process.pid, chainId, rpc, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
+    data: { pid: process.pid, chainId, rpc, api, grpc, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
     text: `stopped at height ${node.height} after ${blocks} blocks, ${megabytes(rssBytes)}`,
   };
 }

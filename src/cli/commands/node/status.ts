@@ -24,6 +24,8 @@ function describe(state: NodeState, log: string): string {
     ['peers', state.peers?.toString() ?? null],
     ['waiting', state.mempoolTxs === null ? null : `${state.mempoolTxs} tx`],
     ['RPC', state.rpc],
+    ['REST', state.api],
+    ['gRPC', state.grpc],
     ['memory', memory(state)],
     ['since', state.startedAt],
     ['log', log],

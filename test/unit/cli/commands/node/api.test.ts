@@ -8,6 +8,7 @@ import { run } from '../../../../../src/cli/main.js';
 import { parseListenAddress } from '../../../../../src/cli/node/listen-address.js';
 import { fakeIo, runCli, temporaryFolder } from '../../harness.js';
 import { expectDeclaredKeys, expectGoldenHelp } from '../golden.js';
+import { writeChain } from './home.js';
 
 const NOBODY = 'http://127.0.0.1:1';
 
@@ -47,6 +48,37 @@ describe('node api', () => {
   });
 });
 
+describe('node start --api --grpc', () => {
+  it('serves both beside the RPC, tells where, and closes them with the node', async () => {
+    const root = temporaryFolder();
+    writeChain(root);
+    const io = fakeIo();
+    const ended = run(['node', 'start', '--rpc-port', '0', '--block-ms', '20', '--api', '0', '--grpc', '0', '--json', '--home', root], io.io);
+    while (!io.stdout().includes('started')) await new Promise((resolve) => setTimeout(resolve, 10));
+    const started = JSON.parse(io.stdout().split('\n')[0]!) as { api: string; grpc: string };
+    const status = await runCli(['node', 'status', '--json', '--home', root]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ api: started.api, grpc: started.grpc });
+    while (!io.stdout().includes('"block"')) await new Promise((resolve) => setTimeout(resolve, 10));
+    const supply = await fetch(`${started.api}/cosmos/bank/v1beta1/supply`);
+    expect([supply.status, await supply.json()]).toEqual([200, { supply: [], pagination: { next_key: null, total: '0' } }]);
+    io.signal('SIGINT');
+    await ended;
+    await expect(fetch(started.api)).rejects.toThrow();
+  });
+
+  it('gives the node back where a port is taken', async () => {
+    const root = temporaryFolder();
+    writeChain(root);
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const taken = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const refused = await runCli(['node', 'start', '--rpc-port', '0', '--grpc', taken, '--json', '--home', root]);
+    expect(refused.stdout + refused.stderr).toContain('PORT_IN_USE');
+    expect(JSON.parse((await runCli(['node', 'status', '--json', '--home', root])).stdout)).toMatchObject({ running: false });
+    other.close();
+  });
+});
+
 describe('the address of a server', () => {
   it('is host and port, or a port alone', () => {
     expect(['127.0.0.1:1317', '[::1]:9090', 'example.org:80', '0', 'off'].map(parseListenAddress)).toEqual([
@@ -54,7 +86,7 @@ describe('the address of a server', () => {
       { host: '::1', port: 9090 },
       { host: 'example.org', port: 80 },
       { host: '127.0.0.1', port: 0 },
-      undefined,
+      'off',
     ]);
   });
 
