@@ -39,6 +39,8 @@ float mean_loss(const std::int64_t* losses, int sequences, std::int64_t labels) 
 
 }  // namespace
 
+int32_t r3mes_cuda_has_kernels(void) { return r3mes::cuda::kernel_image() == nullptr ? 0 : 1; }
+
 r3mes_status r3mes_cuda_count(int32_t* count, r3mes_error* error) {
   const FloatEnvironment environment;
   *count = 0;

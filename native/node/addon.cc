@@ -1,4 +1,5 @@
 // The face that src/native/binding.ts describes. Nothing else of Node is used anywhere in native/.
+#include "device.h"
 #include "model.h"
 #include "optimizer.h"
 #include "r3mes/isa.h"
@@ -19,6 +20,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("arithmeticVersion", R3MES_ARITHMETIC_VERSION);
   exports.Set("isa", r3mes_isa());
   exports.Set("isaSupported", Napi::Function::New<isa_supported>(env));
+  exports.Set("hasCudaKernels", r3mes_cuda_has_kernels() != 0);
+  exports.Set("cudaDevices", Napi::Function::New<cuda_devices>(env));
   exports.Set("createModel", Napi::Function::New<create_model>(env));
   exports.Set("adapterLayout", Napi::Function::New<adapter_layout>(env));
   exports.Set("trainStep", Napi::Function::New<train_step>(env));

@@ -23,9 +23,13 @@ class ModelHandle : public Napi::ObjectWrap<ModelHandle> {
   explicit ModelHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelHandle>(info) { Value().TypeTag(&kModelTag); }
 
   SharedModel model;
+  SharedCudaModel cuda;
 
  private:
-  void dispose(const Napi::CallbackInfo&) { model.reset(); }
+  void dispose(const Napi::CallbackInfo&) {
+    cuda.reset();
+    model.reset();
+  }
 };
 
 /** Of this environment: worker threads have their own. */
@@ -131,18 +135,28 @@ Napi::Value create_model(const Napi::CallbackInfo& info) {
   Pins pins;
   auto weights = shared<Weights>();
   read_weights(info[1], shape, *weights, pins);
+  const bool on_gpu = !info[2].IsUndefined();
+  const std::int32_t gpu = on_gpu ? read_int32(info[2], "gpu") : 0;
   auto model = shared<SharedModel>();
+  auto cuda = shared<SharedCudaModel>();
   return Task::start(
       info.Env(), std::move(pins),
-      [shape, weights, model](r3mes_error* error) {
+      [shape, weights, model, cuda, on_gpu, gpu](r3mes_error* error) {
         r3mes_model* made = nullptr;
-        const r3mes_status status = r3mes_model_create(&made, &shape, &weights->all, kUnpackThreads, error);
-        if (status == R3MES_OK) *model = SharedModel(made, r3mes_model_destroy);
+        r3mes_status status = r3mes_model_create(&made, &shape, &weights->all, kUnpackThreads, error);
+        if (status != R3MES_OK) return status;
+        *model = SharedModel(made, r3mes_model_destroy);
+        if (!on_gpu) return status;
+        r3mes_cuda_model* there = nullptr;
+        status = r3mes_cuda_model_create(&there, gpu, made, &weights->all, error);
+        // The model on the host lives as long as the one on the GPU, which refers to it.
+        if (status == R3MES_OK) *cuda = SharedCudaModel(there, [keep = *model](r3mes_cuda_model* m) { r3mes_cuda_model_destroy(m); });
         return status;
       },
-      [model](Napi::Env env) -> Napi::Value {
+      [model, cuda](Napi::Env env) -> Napi::Value {
         Napi::Object handle = env.GetInstanceData<Classes>()->model.New({});
         ModelHandle::Unwrap(handle)->model = *model;
+        ModelHandle::Unwrap(handle)->cuda = *cuda;
         return handle;
       });
 }
@@ -154,6 +168,11 @@ SharedModel read_model(const Napi::Value& value) {
   SharedModel model = ModelHandle::Unwrap(value.As<Napi::Object>())->model;
   if (model == nullptr) throw make_error(value.Env(), R3MES_BAD_VALUE, "model: it was disposed of");
   return model;
+}
+
+SharedCudaModel read_cuda_model(const Napi::Value& value) {
+  read_model(value);  // refuses what is none
+  return ModelHandle::Unwrap(value.As<Napi::Object>())->cuda;
 }
 
 r3mes_lora read_lora(const Napi::Value& value) {

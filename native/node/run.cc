@@ -14,6 +14,7 @@ namespace {
 /** A request with all that its pointers point to. */
 struct Request {
   SharedModel model;
+  SharedCudaModel cuda;  // null: on the CPU
   r3mes_lora lora{};
   r3mes_sequences batch{};
   r3mes_run_options options{};
@@ -24,6 +25,7 @@ std::shared_ptr<Request> read_request(const Napi::CallbackInfo& info, Pins& pins
   auto request = shared<Request>();
   request->model = read_model(info[0]);
   const Napi::Object o = read_object(info[1], "request");
+  if (!o.Get("onCpu").ToBoolean().Value()) request->cuda = read_cuda_model(info[0]);
 
   const Napi::Value token_array = o.Get("tokens");
   const Span<std::int32_t> tokens = read_ints(token_array, "tokens");
@@ -93,6 +95,9 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
   return Task::start(
       env, std::move(pins),
       [=](r3mes_error* error) {
+        if (request->cuda != nullptr) {
+          return r3mes_cuda_train_step(out, losses.data, losses.loss.get(), request->cuda.get(), &request->batch, &request->options, error);
+        }
         return r3mes_train_step(out, losses.data, losses.loss.get(), request->model.get(), &request->batch, &request->options, error);
       },
       [=](Napi::Env e) -> Napi::Value {
@@ -111,6 +116,9 @@ Napi::Value evaluate(const Napi::CallbackInfo& info) {
   return Task::start(
       env, std::move(pins),
       [=](r3mes_error* error) {
+        if (request->cuda != nullptr) {
+          return r3mes_cuda_evaluate(losses.data, losses.loss.get(), request->cuda.get(), &request->batch, &request->options, error);
+        }
         return r3mes_evaluate(losses.data, losses.loss.get(), request->model.get(), &request->batch, &request->options, error);
       },
       [=](Napi::Env e) -> Napi::Value {
@@ -132,7 +140,10 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
   float* const out = values.Data();
   return Task::start(
       env, std::move(pins),
-      [=](r3mes_error* error) { return r3mes_logits(out, request->model.get(), &request->batch, &request->options, error); },
+      [=](r3mes_error* error) {
+        if (request->cuda != nullptr) return r3mes_cuda_logits(out, request->cuda.get(), &request->batch, &request->options, error);
+        return r3mes_logits(out, request->model.get(), &request->batch, &request->options, error);
+      },
       [=](Napi::Env) -> Napi::Value { return reference->Value(); });
 }
 

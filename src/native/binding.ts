@@ -22,7 +22,8 @@ export type NativeErrorCode =
   | 'NO_LABELS'
   | 'OVERFLOW'
   | 'OUT_OF_MEMORY'
-  | 'CANCELLED';
+  | 'CANCELLED'
+  | 'DEVICE_FAILED';
 
 export interface ModelShape {
   readonly hiddenSize: number;
@@ -94,7 +95,7 @@ export interface NativeLora {
 export interface RunOptions {
   /** Threads that compute, at least 1. Never changes a bit of the result. */
   readonly threads: number;
-  /** Sequences processed at once, at least 1: bounds memory, never changes a bit of the result. */
+  /** Sequences processed at once, at least 1 (on a GPU 0: what its memory holds): bounds memory, never changes a bit of the result. */
   readonly microBatch: number;
   /** One element; anything but 0, stored at any time, ends the call with CANCELLED. */
   readonly cancel: Int32Array;
@@ -107,6 +108,22 @@ export interface SequencesRequest extends RunOptions {
   readonly lora?: NativeLora;
   /** Adapter tensors one after the other, sorted by their PEFT key as bytes. Present exactly where `lora` is. */
   readonly adapter?: Float32Array;
+  /** Computes on the CPU although the model is on a GPU. */
+  readonly onCpu?: boolean;
+}
+
+/** A GPU as the driver describes it. */
+export interface CudaDevice {
+  readonly index: number;
+  readonly name: string;
+  /** Pascal … Blackwell, or `sm_XY`. */
+  readonly architecture: string;
+  /** Compute capability, e.g. `9.0`. */
+  readonly capability: string;
+  /** Version of CUDA that the driver speaks, e.g. `13.0`. */
+  readonly driver: string;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
 }
 
 export interface LossResult {
@@ -186,7 +203,12 @@ export interface NativeBinding {
   readonly isa: Isa;
   /** Whether this machine runs an addon built for `isa`. */
   isaSupported(isa: string): boolean;
-  createModel(shape: ModelShape, weights: ModelWeights): Promise<NativeModel>;
+  /** Whether it was built with kernels for GPUs. */
+  readonly hasCudaKernels: boolean;
+  /** Starts the NVIDIA driver. @throws Error DEVICE_FAILED where there is none, or it does not start. */
+  cudaDevices(): CudaDevice[];
+  /** @param gpu puts the model into the memory of that GPU as well, and computes there. */
+  createModel(shape: ModelShape, weights: ModelWeights, gpu?: number): Promise<NativeModel>;
   /** Where each adapter tensor lies in the flat vector. */
   adapterLayout(model: NativeModel, lora: NativeLora): AdapterLayoutEntry[];
   /** Loss and gradients of the adapter. */

@@ -3,9 +3,11 @@ import os from 'node:os';
 
 import { R3mesError } from '../protocol/errors.js';
 import type { AdamWRequest, AdamWResult, LossResult, ModelShape, ModelWeights, NativeLora, NativeModel, SequencesRequest, TrainResult } from './binding.js';
+import { takeOver, usedGpu } from './device.js';
 import { engine } from './load.js';
 
 export { ISAS, TARGETS } from './binding.js';
+export { noGpuReason, probeGpu, useCpu, useGpu } from './device.js';
 export type { AdamWSettings, FloatDtype, Isa, LayerWeights, LossResult, ModelShape, ModelWeights, NativeLora, NativeModel, RawMatrix, Target, TernaryMatrix, TrainResult } from './binding.js';
 export { ARITHMETIC_VERSION, isaRefusal, loadEngine, packageVersion } from './load.js';
 export type { LoadedEngine } from './load.js';
@@ -25,7 +27,7 @@ export type Sequences = Pick<SequencesRequest, 'tokens' | 'sequenceLength' | 'lo
 const DEFAULT_MICRO_BATCH = 4;
 const MAX_THREADS = 1024;
 
-const CODES: ReadonlySet<string> = new Set(['BAD_SHAPE', 'BAD_VALUE', 'NOT_FINITE', 'BAD_TOKEN', 'NO_LABELS', 'OVERFLOW', 'OUT_OF_MEMORY', 'CANCELLED']);
+const CODES: ReadonlySet<string> = new Set(['BAD_SHAPE', 'BAD_VALUE', 'NOT_FINITE', 'BAD_TOKEN', 'NO_LABELS', 'OVERFLOW', 'OUT_OF_MEMORY', 'CANCELLED', 'DEVICE_FAILED']);
 
 /** @throws R3mesError CONFIG_INVALID where `R3MES_THREADS` is no number of threads. */
 export function defaultThreads(env: NodeJS.ProcessEnv = process.env): number {
@@ -58,24 +60,36 @@ async function onSequences<T>(sequences: Sequences, options: ComputeOptions, cal
   const onAbort = (): void => void Atomics.store(cancel, 0, 1);
   signal?.addEventListener('abort', onAbort, { once: true });
   const { tokens, sequenceLength, lora, adapter } = sequences;
+  const gpu = usedGpu();
   const request: SequencesRequest = {
     tokens,
     sequenceLength,
     ...(lora === undefined ? {} : { lora }),
     ...(adapter === undefined ? {} : { adapter }),
     threads: options.threads ?? defaultThreads(),
-    microBatch: options.microBatch ?? DEFAULT_MICRO_BATCH,
+    microBatch: options.microBatch ?? (gpu === undefined ? DEFAULT_MICRO_BATCH : 0),
     cancel,
+    onCpu: gpu === undefined,
   };
   try {
     return await computed(() => call(request), signal);
+  } catch (error) {
+    if (!takeOver(error, gpu)) throw error;
+    return await computed(() => call({ ...request, microBatch: options.microBatch ?? DEFAULT_MICRO_BATCH, onCpu: true }), signal);
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
 }
 
-export function createModel(shape: ModelShape, weights: ModelWeights): Promise<NativeModel> {
-  return computed(() => engine().createModel(shape, weights));
+/** On the GPU that `useGpu` named, if any; the CPU can compute with it as well. @throws R3mesError DEVICE_UNAVAILABLE */
+export async function createModel(shape: ModelShape, weights: ModelWeights): Promise<NativeModel> {
+  const gpu = usedGpu();
+  try {
+    return await computed(() => engine().createModel(shape, weights, gpu?.index));
+  } catch (error) {
+    if (!takeOver(error, gpu)) throw error;
+    return await computed(() => engine().createModel(shape, weights));
+  }
 }
 
 /** Loss and gradients of the adapter. @throws R3mesError with a `NativeErrorCode`; the signal's reason when aborted. */

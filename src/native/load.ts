@@ -12,7 +12,7 @@ import { addonCandidates, addonFor, PACKAGE_ROOT } from './location.js';
 /** Rises with any change of a bit of the results; an addon of another one is refused. docs/arithmetic.md defines it. */
 export const ARITHMETIC_VERSION = 1;
 
-const FUNCTIONS = ['isaSupported', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'createSession', 'samplingWeights', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'] as const;
+const FUNCTIONS = ['isaSupported', 'cudaDevices', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'createSession', 'samplingWeights', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'] as const;
 
 export interface LoadedEngine {
   readonly file: string;

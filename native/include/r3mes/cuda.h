@@ -32,6 +32,9 @@ typedef struct {
   uint64_t free_bytes;
 } r3mes_cuda_device;
 
+/** Whether this build holds kernels; without them no GPU can be used. */
+int32_t r3mes_cuda_has_kernels(void);
+
 /** Number of GPUs. Returns: R3MES_OK, also for none; DEVICE_FAILED where there is no driver or it does not start (the
  *  message says which), or where this build holds no kernels. */
 r3mes_status r3mes_cuda_count(int32_t *count, r3mes_error *error);

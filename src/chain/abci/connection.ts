@@ -11,6 +11,8 @@ const MAX_WAITING = 1024;
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** Answers go out at Flush, or earlier when there are so many bytes of them, as a buffered writer would. */
 const MAX_UNSENT_BYTES = 256 * 1024;
+/** For the last answers of a connection that is ended. */
+const LINGER_MS = 1000;
 
 interface Waiting {
   readonly request: AbciRequest;
@@ -96,7 +98,7 @@ export class Connection {
     this.#isClosed = true;
     this.#waiting = [];
     this.#position = 0;
-    if (this.#socket.writableEnded) this.#socket.destroySoon();
+    if (this.#socket.writableEnded) this.#linger();
     else this.#socket.destroy();
     this.#events.onClosed(reason);
   }
@@ -126,6 +128,13 @@ export class Connection {
     this.#unsent = [];
     this.#unsentBytes = 0;
     if (bytes.length > 0 && !this.#socket.write(bytes)) this.#isFull = true;
+  }
+
+  /** Lets the last answers go out, but waits for no reader that does not read. */
+  #linger(): void {
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
+    this.#socket.destroySoon();
   }
 
   #giveUp(): void {

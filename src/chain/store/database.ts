@@ -23,6 +23,16 @@ export interface Database extends Reader {
   write(changes: Iterable<Change>): Promise<void>;
   /** Lets `get` see what was written. Apart from `write`, so that it happens in the same moment as what follows from it. */
   reveal(): void;
+  /** What `get` sees now, for as long as it is open, whatever is written afterwards. Not while a write is under way. */
+  freeze(): FrozenDatabase;
+  /** Gives the space of what was deleted back to the disk. */
+  compact(): Promise<void>;
+  /** Removes everything; not at once, should the process be killed meanwhile. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FrozenDatabase extends Reader {
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ export interface Commits {
 const META = {
   /** -> format u8 | height u64be | time u64be | first height u64be | oldest height u64be | app hash(32) */
   last: '\x00l',
-  /** height u64be -> app hash(32), for the last `JOURNAL_BLOCKS` heights */
+  /** height u64be -> app hash(32) | time u64be, for the last `JOURNAL_BLOCKS` heights */
   journal: '\x00j',
 } as const;
 
@@ -41,13 +41,14 @@ const journalKey = (height: bigint): Key => META.journal + keyOf(u64be(height));
 
 /** What is noted when a block is written. */
 export function* noteCommit(commits: Commits): Iterable<Change> {
-  const { height, appHash } = commits.last;
+  const { height, timeSeconds, appHash } = commits.last;
   if (height > JOURNAL_BLOCKS) yield { key: journalKey(height - JOURNAL_BLOCKS), value: undefined };
-  yield { key: journalKey(height), value: appHash };
+  yield { key: journalKey(height), value: concatBytes(appHash, u64be(timeSeconds)) };
   yield noteLast(commits);
 }
 
-function noteLast({ last, firstHeight, oldestHeight }: Commits): Change {
+/** The record of the last commit alone. */
+export function noteLast({ last, firstHeight, oldestHeight }: Commits): Change {
   const { height, timeSeconds, appHash } = last;
   const numbers = [height, timeSeconds, firstHeight, oldestHeight].map(u64be);
   return { key: META.last, value: concatBytes(Uint8Array.of(FORMAT), ...numbers, appHash) };
@@ -59,9 +60,10 @@ export function* noteRollback(from: bigint, commits: Commits): Iterable<Change> 
   yield noteLast(commits);
 }
 
-/** App hash of a block of the journal. */
-export function journalledAppHash(database: Database, height: bigint): Uint8Array | undefined {
-  return database.get(journalKey(height));
+/** A block of the journal, where it is in there. */
+export function journalled(database: Database, height: bigint): LastCommit | undefined {
+  const entry = database.get(journalKey(height));
+  return entry === undefined ? undefined : { height, timeSeconds: readU64be(entry, 32), appHash: entry.slice(0, 32) };
 }
 
 /** Nothing before the first commit. @throws DatabaseError DATABASE_CORRUPT where blocks are missing, DATABASE_FORMAT for another version's. */
@@ -86,13 +88,13 @@ function checkJournal(database: Database, { last, firstHeight }: Commits): void 
   const first = oldest > firstHeight ? oldest : firstHeight;
   for (let height = last.height; height >= first; height--) {
     const entry = database.get(journalKey(height));
-    if (entry === undefined || (height === last.height && !equalBytes(entry, last.appHash))) {
+    if (entry === undefined || (height === last.height && !equalBytes(entry.subarray(0, 32), last.appHash))) {
       throw new DatabaseError({
         code: 'DATABASE_CORRUPT',
         message:
           entry === undefined
             ? `the state is damaged: it stands at height ${last.height}, but the changes of block ${height} are missing`
-            : `the state is damaged: height ${last.height} has app hash ${toHex(last.appHash)} and ${toHex(entry)}`,
+            : `the state is damaged: height ${last.height} has app hash ${toHex(last.appHash)} and ${toHex(entry.subarray(0, 32))}`,
         hint: 'restore the folder from a backup, or delete it and let the node rebuild it from its blocks',
       });
     }

@@ -3,10 +3,16 @@ import { crc32 } from 'node:zlib';
 
 import { ClassicLevel } from 'classic-level';
 
-import { type Change, type Database, DatabaseError, type Key, bytesOf } from './database.js';
+import { type Change, type Database, DatabaseError, type FrozenDatabase, type Key, bytesOf } from './database.js';
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 type LevelSnapshot = ReturnType<Level['snapshot']>;
+
+interface ReadOptions {
+  readonly keyEncoding: 'view';
+  readonly valueEncoding: 'view';
+  readonly snapshot: LevelSnapshot;
+}
 
 /** Open files are mapped into memory: at the default of 1000 random reads let the process grow to several hundred MB. */
 const MAX_OPEN_FILES = 64;
@@ -24,7 +30,7 @@ export class LevelDatabase implements Database {
   readonly #directory: string;
   #snapshot: LevelSnapshot;
   #closing: Promise<void> = Promise.resolve();
-  #options: { keyEncoding: 'view'; valueEncoding: 'view'; snapshot: LevelSnapshot };
+  #options: ReadOptions;
 
   private constructor(level: Level, directory: string) {
     this.#level = level;
@@ -52,10 +58,14 @@ export class LevelDatabase implements Database {
   }
 
   get(key: Key): Uint8Array | undefined {
+    return this.#get(key, this.#options);
+  }
+
+  #get(key: Key, options: ReadOptions): Uint8Array | undefined {
     const keyBytes = bytesOf(key);
     let stored: Uint8Array | undefined;
     try {
-      stored = this.#level.getSync(keyBytes, this.#options);
+      stored = this.#level.getSync(keyBytes, options);
     } catch (error) {
       throw translate(error, this.#directory);
     }
@@ -88,6 +98,28 @@ export class LevelDatabase implements Database {
     this.#snapshot = this.#level.snapshot();
     this.#options = { ...this.#options, snapshot: this.#snapshot };
     this.#closing = previous.close();
+  }
+
+  freeze(): FrozenDatabase {
+    const options: ReadOptions = { ...this.#options, snapshot: this.#level.snapshot() };
+    return { get: (key) => this.#get(key, options), close: () => options.snapshot.close() };
+  }
+
+  async compact(): Promise<void> {
+    try {
+      await this.#level.compactRange(Uint8Array.of(0), Uint8Array.of(0xff), { keyEncoding: 'view' });
+    } catch (error) {
+      throw translate(error, this.#directory);
+    }
+  }
+
+  async clear(): Promise<void> {
+    try {
+      await this.#level.clear();
+      this.reveal();
+    } catch (error) {
+      throw translate(error, this.#directory);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Change, Database, Key } from './database.js';
+import type { Change, Database, FrozenDatabase, Key } from './database.js';
 
 /** A database for tests and simulations: the same rules, nothing on disk. */
 export class MemoryDatabase implements Database {
@@ -20,6 +20,20 @@ export class MemoryDatabase implements Database {
       if (value === undefined) this.#values.delete(key);
       else this.#values.set(key, value);
     }
+  }
+
+  freeze(): FrozenDatabase {
+    const values = new Map(this.#values);
+    return { get: (key) => values.get(key), close: () => Promise.resolve() };
+  }
+
+  compact(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  clear(): Promise<void> {
+    this.#values.clear();
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -6,7 +6,7 @@ import { NodeCache } from './tree/cache.js';
 import { type Load, TreeEdit } from './tree/edit.js';
 import { hashBytes } from './tree/encoding.js';
 import { type TreeNode, encodeInner, encodeOldLeaf, loadInner } from './tree/node.js';
-import { type Roots, decodeOrphans, decodeRoots, encodeOrphans, encodeRoots, rootHash, storeNames } from './versions.js';
+import { type NodeId, type Roots, decodeOrphans, decodeRoots, encodeOrphans, encodeRoots, rootHash, storeNames } from './versions.js';
 
 /** A block's trees, which are not yet the latest ones. */
 export interface PreparedVersion {
@@ -142,13 +142,18 @@ export class Multistore {
     this.#cache.trim();
   }
 
+  /** Nodes that a kept block replaced, by store. @throws DatabaseError DATABASE_CORRUPT */
+  orphansAt(version: number): ReadonlyMap<string, readonly NodeId[]> {
+    const stored = this.#database.get(orphansKey(version));
+    const orphans = stored === undefined ? undefined : decodeOrphans(stored);
+    if (orphans === undefined) throw damaged(`what block ${version} replaced is ${stored === undefined ? 'missing' : 'unreadable'}`);
+    return orphans;
+  }
+
   /** What goes when the oldest kept version is no longer `oldest` but the next one. @throws DatabaseError DATABASE_CORRUPT */
   *dropOldest(oldest: number): Iterable<Change> {
     yield { key: versionKey(oldest), value: undefined };
-    const stored = this.#database.get(orphansKey(oldest + 1));
-    const orphans = stored === undefined ? undefined : decodeOrphans(stored);
-    if (orphans === undefined) throw damaged(`what block ${oldest + 1} replaced is ${stored === undefined ? 'missing' : 'unreadable'}`);
-    for (const [name, nodes] of orphans) {
+    for (const [name, nodes] of this.orphansAt(oldest + 1)) {
       const keys = this.nodeKeys(name);
       for (const { version, nonce } of nodes) yield { key: keys.of(version, nonce), value: undefined };
     }

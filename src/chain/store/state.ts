@@ -1,8 +1,10 @@
 import { equalBytes } from '../../protocol/bytes.js';
+import { InvalidInputError } from '../../protocol/errors.js';
 import { Branch } from './branch.js';
 import type { Change, Database, Key, Reader } from './database.js';
-import { type Commits, type LastCommit, noteCommit, readCommits } from './last-commit.js';
+import { type Commits, type LastCommit, journalled, noteCommit, noteLast, noteRollback, readCommits } from './last-commit.js';
 import { Multistore, type PreparedVersion, appHashOf, damaged } from './multistore.js';
+import { takeBack } from './rollback.js';
 import { StateVersion } from './state-version.js';
 import { ValueCache } from './value-cache.js';
 
@@ -35,7 +37,7 @@ export class StateStore implements Reader {
   /** @throws DatabaseError DATABASE_CORRUPT where blocks are missing, DATABASE_FORMAT for another version's. */
   constructor(database: Database, options: StateOptions = {}) {
     const { keepVersions = KEEP_VERSIONS, cachedNodes = CACHED_NODES, cachedBytes = CACHED_BYTES } = options;
-    if (!Number.isSafeInteger(keepVersions) || keepVersions < 2) throw new Error(`expected to keep 2 versions or more, got ${keepVersions}`);
+    checkKeep(keepVersions);
     this.#database = database;
     this.#trees = new Multistore(database, cachedNodes);
     this.#values = new ValueCache(cachedBytes);
@@ -97,6 +99,43 @@ export class StateStore implements Reader {
     this.#commits = commits;
   }
 
+  /**
+   * Goes back to the state after a kept block, as if no later one had ever been. One batch a block: whoever is killed
+   * meanwhile stands at one of the blocks between.
+   * @throws InvalidInputError for a height that is not kept.
+   */
+  async rollbackTo(height: bigint): Promise<void> {
+    const kept = this.#commits;
+    if (kept === undefined || height < kept.oldestHeight || height > kept.last.height) {
+      const range = kept === undefined ? 'there is no block yet' : `this state holds the blocks ${kept.oldestHeight} to ${kept.last.height}`;
+      throw new InvalidInputError(`expected the height of a kept block, got ${height}: ${range}`);
+    }
+    for (let from = kept.last.height; from > height; from--) {
+      const last = journalled(this.#database, from - 1n);
+      if (last === undefined) throw damaged(`block ${from - 1n} is missing in the journal`);
+      const commits = { ...kept, last };
+      await this.#database.write(chain(noteRollback(from, commits), takeBack(this.#database, this.#trees, Number(from))));
+      this.#database.reveal();
+      this.#values.clear();
+      this.#open();
+    }
+  }
+
+  /** Drops the versions before the last `keepVersions` (at least 2) and gives their space back. @returns how many were dropped. */
+  async prune(keepVersions = Number(this.#keepVersions)): Promise<number> {
+    checkKeep(keepVersions);
+    let dropped = 0;
+    for (let commits = this.#commits; commits !== undefined && commits.last.height - commits.oldestHeight >= keepVersions; commits = this.#commits) {
+      const next = { ...commits, oldestHeight: commits.oldestHeight + 1n };
+      await this.#database.write(chain([noteLast(next)], this.#trees.dropOldest(Number(commits.oldestHeight))));
+      this.#database.reveal();
+      this.#commits = next;
+      dropped++;
+    }
+    await this.#database.compact();
+    return dropped;
+  }
+
   close(): Promise<void> {
     return this.#database.close();
   }
@@ -116,6 +155,14 @@ export class StateStore implements Reader {
     yield* this.#trees.records(prepared, (key) => this.#values.get(key) ?? this.#database.get(key));
     for (let oldest = oldestBefore; oldest < commits.oldestHeight; oldest++) yield* this.#trees.dropOldest(Number(oldest));
   }
+}
+
+function checkKeep(keepVersions: number): void {
+  if (!Number.isSafeInteger(keepVersions) || keepVersions < 2) throw new InvalidInputError(`expected to keep 2 versions or more, got ${keepVersions}`);
+}
+
+function* chain(...parts: readonly Iterable<Change>[]): Iterable<Change> {
+  for (const part of parts) yield* part;
 }
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -28,7 +28,7 @@ export const settingsSchema = z.strictObject({
   wallet: z.string().regex(WALLET_NAME, 'a name of a-z, 0-9, - and _, at most 63'),
   payout: z.string().refine(isAddress, 'an address remes1…'),
   store: z.enum(['embedded'], { error: 'embedded' }),
-  device: z.enum(DEVICES, { error: `one of ${DEVICES.join(', ')}` }),
+  device: z.string().regex(/^(?:auto|cpu|cuda(?::(?:0|[1-9][0-9]?))?)$/, `one of ${DEVICES.join(', ')}, or cuda:N for GPU N`),
   threads: z.int('a whole number from 0 to 1024').min(0, 'a whole number from 0 to 1024').max(1024, 'a whole number from 0 to 1024'),
   gasPrice: z.string().regex(/^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,6})?uremes$/, 'a price such as 0.0025uremes'),
 } satisfies Record<SettingKey, z.ZodType>);

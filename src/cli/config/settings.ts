@@ -21,7 +21,7 @@ export const SETTINGS = {
   wallet: { summary: 'wallet that signs; the only one there is, if not named', placeholder: 'NAME' },
   payout: { summary: 'cold address that rewards go to; the wallet itself, if not named', placeholder: 'ADDRESS' },
   store: { summary: 'content store: embedded', placeholder: 'KIND', fallback: 'embedded' },
-  device: { summary: `what computes: ${DEVICES.join(', ')}`, placeholder: 'KIND', fallback: 'auto' },
+  device: { summary: `what computes: ${DEVICES.join(', ')} or cuda:N`, placeholder: 'KIND', fallback: 'auto' },
   threads: { summary: 'compute threads; 0 takes every core', placeholder: 'N', fallback: '0' },
   gasPrice: { summary: 'what a unit of gas may cost', placeholder: 'PRICE', fallback: '0.0025uremes' },
 } as const satisfies Record<string, SettingInfo>;

@@ -1,9 +1,10 @@
 /** The backends that a self-test asks, each in a process of its own. */
 import { fork } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { R3mesError } from '../../protocol/errors.js';
-import { ISAS, isaRefusal } from '../../native/index.js';
+import { ISAS, isaRefusal, noGpuReason } from '../../native/index.js';
 import type { SelftestMessage, SelftestStart, StepOutcome } from './worker-protocol.js';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -20,7 +21,7 @@ export interface Backend {
 }
 
 /** Runs the process of one backend, chosen by its environment. */
-function ask(environment: Readonly<Record<string, string>>, workerFile: string): Backend['run'] {
+function ask(environment: Readonly<Record<string, string>>, workerFile: string, gpu?: number): Backend['run'] {
   return (start, onStep, signal) =>
     new Promise((resolve, reject) => {
       const child = fork(workerFile, [], { serialization: 'advanced', env: { ...process.env, ...environment }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
@@ -43,14 +44,27 @@ function ask(environment: Readonly<Record<string, string>>, workerFile: string):
       });
       child.on('error', (error) => settle(`its process could not be started: ${error.message}`));
       child.on('exit', (code, killedBy) => settle(`its process ended by ${killedBy ?? `exit code ${code ?? 0}`} before it answered`));
-      child.send(start);
+      child.send(gpu === undefined ? start : { ...start, gpu });
     });
 }
 
 /** Scalar first: it defines the bits, and the others are compared with it where they differ. @param workerFile JavaScript of the process. */
 export function allBackends(workerFile: string = WORKER): Backend[] {
-  return [...ISAS].reverse().map((isa) => {
+  const cpu = [...ISAS].reverse().map((isa) => {
     const refusal = isaRefusal(isa);
     return { name: isa, ...(refusal === undefined ? {} : { refusal }), run: ask({ R3MES_ISA: isa, R3MES_ENGINE: '' }, workerFile) };
   });
+  const refusal = noGpuReason();
+  const gpus = Array.from({ length: refusal === undefined ? gpuCount() : 1 }, (_, gpu) => ({
+    name: `cuda:${gpu}`,
+    ...(refusal === undefined ? {} : { refusal }),
+    run: ask({}, workerFile, gpu),
+  }));
+  return [...cpu, ...gpus];
+}
+
+/** GPUs by the files that the driver makes for them; where it makes none (WSL, Windows), the first one is asked. */
+function gpuCount(): number {
+  if (process.platform !== 'linux') return 1;
+  return Math.max(1, readdirSync('/dev').filter((file) => /^nvidia\d+$/.test(file)).length);
 }

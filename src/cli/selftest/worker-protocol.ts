@@ -10,6 +10,8 @@ export interface SelftestStart {
   /** Checkpoint that the golden steps were computed on. */
   readonly modelDirectory: string;
   readonly cuts: readonly Cut[];
+  /** GPU that computes; absent: the CPU. */
+  readonly gpu?: number;
 }
 
 export interface StepOutcome extends Cut {

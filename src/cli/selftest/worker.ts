@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { toHex } from '../../protocol/bytes.js';
+import { useGpu } from '../../native/index.js';
 import { GOLDEN_STEPS, goldenJob, loadCheckpoint, runJob } from '../../train/index.js';
 import type { SelftestMessage, SelftestStart } from './worker-protocol.js';
 
@@ -11,6 +12,7 @@ function tell(message: SelftestMessage): void {
 }
 
 async function run(start: SelftestStart): Promise<void> {
+  if (start.gpu !== undefined) useGpu(start.gpu);
   const read = (name: string): Promise<Uint8Array> => readFile(path.join(start.modelDirectory, name));
   const model = await loadCheckpoint({ config: await read('config.json'), weights: await read('model.safetensors') });
   for (const cut of start.cuts) {

@@ -36,9 +36,9 @@ export interface BenchOptions {
 
 /** Opens engine and content store for as long as `use` runs. @throws R3mesError ENGINE_UNAVAILABLE, DEVICE_UNAVAILABLE, STORE_IO */
 export async function withBench<T>(ctx: Context, client: ChainClient, args: ComputeArgs, options: BenchOptions, use: (bench: Bench) => Promise<T>): Promise<T> {
-  const device = chooseDevice(args.device);
-  const threads = threadCount(args.threads);
   loadEngine();
+  const device = await chooseDevice(args.device, (reason) => ctx.out.warn(reason));
+  const threads = threadCount(args.threads);
   const folder = args.content === undefined ? ctx.paths.content : path.resolve(ctx.io.cwd, args.content);
   const store = await openLocalStore(folder);
   try {

@@ -8,6 +8,7 @@ import { type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 
 import { formatRfc3339 } from '../../protocol/rfc3339.js';
 import { schema } from '../descriptors.js';
+import { invalidArgument } from '../status.js';
 import { decFromWire, intFromWire } from './numbers.js';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
@@ -26,7 +27,7 @@ export function valueToJson(desc: DescMessage, message: MessageShape<DescMessage
 }
 
 function messageToJson(desc: DescMessage, message: ReflectMessage, depth: number): Json {
-  if (depth > MAX_DEPTH) throw new Error(`${desc.typeName} is nested more than ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw invalidArgument(`${desc.typeName}: nested more than ${MAX_DEPTH} deep`);
   const wellKnown = WELL_KNOWN[desc.typeName];
   if (wellKnown !== undefined) return wellKnown(message, depth);
   const json: Record<string, Json> = {};

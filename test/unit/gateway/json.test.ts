@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { BaseAccount } from '../../../src/protocol/gen/cosmos/auth/v1beta1/auth.js';
 import { QueryAccountResponse } from '../../../src/protocol/gen/cosmos/auth/v1beta1/query.js';
 import { TxResponse } from '../../../src/protocol/gen/cosmos/base/abci/v1beta1/abci.js';
+import { Any } from '../../../src/protocol/gen/google/protobuf/any.js';
 import { PageRequest } from '../../../src/protocol/gen/cosmos/base/query/v1beta1/pagination.js';
 import { QueryInflationResponse } from '../../../src/protocol/gen/cosmos/mint/v1beta1/query.js';
 import { QueryParamsResponse } from '../../../src/protocol/gen/cosmos/slashing/v1beta1/query.js';
@@ -143,6 +144,16 @@ describe('messages as JSON', () => {
     expect(bytesToJson(message('cosmos.auth.v1beta1.QueryAccountResponse'), QueryAccountResponse.encode({ account }).finish())).toEqual({
       account: { '@type': '/cosmos.auth.v1beta1.BaseAccount', address: 'remes1x', pub_key: null, account_number: '3', sequence: '4' },
     });
+  });
+
+  it('are refused where they are nested without end, not run through', () => {
+    const nest = (levels: number): Uint8Array => {
+      let any = new Uint8Array();
+      for (let i = 0; i < levels; i++) any = Any.encode({ typeUrl: '/google.protobuf.Any', value: any }).finish();
+      return any;
+    };
+    expect(JSON.stringify(bytesToJson(message('google.protobuf.Any'), nest(20)))).toContain('google.protobuf.Any');
+    expect(() => bytesToJson(message('google.protobuf.Any'), nest(200))).toThrow(StatusError);
   });
 
   it('show an Any that nobody can read as bytes', () => {

@@ -70,7 +70,7 @@ describe('the engine', () => {
     ['points to a folder', () => folder, /does not load: /],
     ['points to a library of something else', () => written('else.cjs', 'module.exports = { add: (a, b) => a + b }'), /else\.cjs is of another version of r3mes$/],
     ['points to one that exports nothing', () => written('none.cjs', 'module.exports = null'), /none\.cjs is of another version of r3mes$/],
-    ['points to one of another arithmetic', () => written('other.cjs', `module.exports = { arithmeticVersion: 2 }; for (const f of ${JSON.stringify(['isaSupported', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'])}) module.exports[f] = () => 0;`), /other\.cjs has arithmetic version 2, expected 1$/],
+    ['points to one of another arithmetic', () => written('other.cjs', `module.exports = { arithmeticVersion: 2 }; for (const f of ${JSON.stringify(['isaSupported', 'cudaDevices', 'createModel', 'adapterLayout', 'trainStep', 'evaluate', 'logits', 'createSession', 'samplingWeights', 'clip', 'trimmedMean', 'meanGradient', 'adamW', 'initialLoraA'])}) module.exports[f] = () => 0;`), /other\.cjs has arithmetic version 2, expected 1$/],
   ])('is refused where R3MES_ENGINE %s', async (_what, file, says) => {
     const error = await refusal(file());
     expect(error).toMatchObject({ name: 'R3mesError', code: 'ENGINE_UNAVAILABLE', hint: 'build it for this machine: r3mes engine build' });

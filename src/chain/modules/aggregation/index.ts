@@ -8,18 +8,21 @@ import { aggregationMessages } from './messages.js';
 
 export { AggregationKeeper } from './keeper.js';
 
+/** Genesis and governance go by the same rules. */
+export const aggregationParamsSchema = message({
+  attesting_blocks: positiveUint64Field.refine(
+    (blocks) => blocks >= 2n,
+    'expected at least 2: proposers are drawn in the first block of the phase and can be heard from the second on',
+  ),
+  committing_blocks: positiveUint64Field,
+  revealing_blocks: positiveUint64Field,
+  proposers_per_window: positiveUint32Field.max(100),
+  missing_slash_bps: bpsField,
+  fraud_slash_bps: bpsField,
+});
+
 const schema = message({
-  params: message({
-    attesting_blocks: positiveUint64Field.refine(
-      (blocks) => blocks >= 2n,
-      'expected at least 2: proposers are drawn in the first block of the phase and can be heard from the second on',
-    ),
-    committing_blocks: positiveUint64Field,
-    revealing_blocks: positiveUint64Field,
-    proposers_per_window: positiveUint32Field.max(100),
-    missing_slash_bps: bpsField,
-    fraud_slash_bps: bpsField,
-  }),
+  params: aggregationParamsSchema,
 });
 
 export function aggregationModule(keeper: AggregationKeeper): Module {

@@ -11,15 +11,18 @@ const atMost = (max: bigint) => uint64Field.refine((value) => value <= max, `exp
 
 const MIN_TX_BYTES = 1024n;
 
+/** Genesis and governance go by the same rules. */
+export const authParamsSchema = message({
+  max_memo_characters: atMost(65_536n),
+  tx_size_cost_per_byte: atMost(1_000_000n),
+  sig_verify_cost_secp256k1: atMost(1_000_000_000n),
+  min_gas_price_micro: atMost(1_000_000_000_000n),
+  max_tx_bytes: atMost(16_777_216n).refine((value) => value >= MIN_TX_BYTES, `expected at least ${MIN_TX_BYTES}`),
+  fee_burn_bps: atMost(10_000n),
+});
+
 const authGenesis = message({
-  params: message({
-    max_memo_characters: atMost(65_536n),
-    tx_size_cost_per_byte: atMost(1_000_000n),
-    sig_verify_cost_secp256k1: atMost(1_000_000_000n),
-    min_gas_price_micro: atMost(1_000_000_000_000n),
-    max_tx_bytes: atMost(16_777_216n).refine((value) => value >= MIN_TX_BYTES, `expected at least ${MIN_TX_BYTES}`),
-    fee_burn_bps: atMost(10_000n),
-  }).optional(),
+  params: authParamsSchema.optional(),
   /** Accounts that exist from the start without coins; those with balances need no mention. */
   accounts: z.array(addressField).optional(),
 });

@@ -4,6 +4,7 @@ import type { AccountKeeper } from './keeper.js';
 import { AUTH_STORE } from './keys.js';
 import { authQueries } from './queries.js';
 
+export { authParamsSchema } from './genesis.js';
 export { type Account, AccountKeeper } from './keeper.js';
 export { TX_SIG_LIMIT } from './queries.js';
 

@@ -10,7 +10,7 @@ import type { Context, QueryContext } from '../../module.js';
 import { addressField, decimalField, message, uint32Field, uint64Field, viaParser } from '../genesis-fields.js';
 import { parseGenesis } from '../genesis.js';
 import type { DistributionKeeper } from './keeper.js';
-import { checkDistributionParams } from './params.js';
+import { checkDistributionParams, distributionParamsJson, distributionParamsOf, distributionParamsSchema } from './params.js';
 import { DISTRIBUTION_STORE } from './state.js';
 
 const operatorField = viaParser(checkOperatorAddress);
@@ -22,12 +22,7 @@ const decCoinsField = z
 const shareField = decimalField.refine((value) => value <= DECIMAL_ONE, 'expected a share of at most 1');
 
 const schema = message({
-  params: message({
-    community_tax: shareField,
-    base_proposer_reward: shareField.optional(),
-    bonus_proposer_reward: shareField.optional(),
-    withdraw_addr_enabled: z.boolean(),
-  }).optional(),
+  params: distributionParamsSchema.optional(),
   fee_pool: message({ community_pool: decCoinsField }).optional(),
   delegator_withdraw_infos: z.array(message({ delegator_address: addressField, withdraw_address: addressField })).optional(),
   previous_proposer: z.string().optional(),
@@ -73,18 +68,7 @@ function forgetHooks(keeper: DistributionKeeper, ctx: Context): void {
 export function initDistributionGenesis(keeper: DistributionKeeper, ctx: Context, raw: unknown): void {
   const { state } = keeper;
   const g = parseGenesis(DISTRIBUTION_STORE, schema, raw);
-  const params = g.params;
-  state.setParams(
-    ctx,
-    params === undefined
-      ? profile('network').distribution
-      : checkDistributionParams({
-          communityTax: params.communityTax.toString(),
-          baseProposerReward: (params.baseProposerReward ?? 0n).toString(),
-          bonusProposerReward: (params.bonusProposerReward ?? 0n).toString(),
-          withdrawAddrEnabled: params.withdrawAddrEnabled,
-        }),
-  );
+  state.setParams(ctx, g.params === undefined ? profile('network').distribution : checkDistributionParams(distributionParamsOf(g.params)));
   if ((g.validatorCurrentRewards ?? []).length > 0) forgetHooks(keeper, ctx);
   state.addToPool(ctx, (g.feePool?.communityPool ?? 0n) - state.pool(ctx));
   for (const { delegatorAddress, withdrawAddress } of g.delegatorWithdrawInfos ?? []) {
@@ -124,7 +108,6 @@ const coinsJson = (amount: bigint): unknown => (amount === 0n ? [] : [{ denom: D
 export function exportDistributionGenesis(keeper: DistributionKeeper, ctx: QueryContext): unknown {
   const { state } = keeper;
   const { staking } = keeper.deps;
-  const params = state.params(ctx);
   const operators = staking.validators(ctx).map(({ operatorAddress }) => operatorAddress).filter((operator) => state.current(ctx, operator) !== undefined);
   const starting = operators.flatMap((operator) =>
     staking.delegationsTo(ctx, operator).flatMap(({ delegatorAddress }) => {
@@ -142,12 +125,7 @@ export function exportDistributionGenesis(keeper: DistributionKeeper, ctx: Query
   };
   const text = (value: bigint): string => formatDecimal(value);
   return {
-    params: {
-      community_tax: text(BigInt(params.communityTax)),
-      base_proposer_reward: text(BigInt(params.baseProposerReward)),
-      bonus_proposer_reward: text(BigInt(params.bonusProposerReward)),
-      withdraw_addr_enabled: params.withdrawAddrEnabled,
-    },
+    params: distributionParamsJson(state.params(ctx)),
     fee_pool: { community_pool: coinsJson(state.pool(ctx)) },
     delegator_withdraw_infos: state.withdrawers.values(ctx).map((delegator) => ({ delegator_address: delegator, withdraw_address: state.withdrawAddress(ctx, delegator) })),
     previous_proposer: '',

@@ -1,6 +1,36 @@
-import { DECIMAL_ONE, decimalFromWire } from '../../../protocol/decimal.js';
+import { z } from 'zod';
+
+import { DECIMAL_ONE, decimalFromWire, formatDecimal } from '../../../protocol/decimal.js';
 import { InvalidInputError } from '../../../protocol/errors.js';
 import type { Params } from '../../../protocol/gen/cosmos/distribution/v1beta1/distribution.js';
+import { decimalField, message } from '../genesis-fields.js';
+
+const shareField = decimalField.refine((value) => value <= DECIMAL_ONE, 'expected a share of at most 1');
+
+export const distributionParamsSchema = message({
+  community_tax: shareField,
+  base_proposer_reward: shareField.optional(),
+  bonus_proposer_reward: shareField.optional(),
+  withdraw_addr_enabled: z.boolean(),
+});
+
+export function distributionParamsOf(p: z.output<typeof distributionParamsSchema>): Params {
+  return {
+    communityTax: p.communityTax.toString(),
+    baseProposerReward: (p.baseProposerReward ?? 0n).toString(),
+    bonusProposerReward: (p.bonusProposerReward ?? 0n).toString(),
+    withdrawAddrEnabled: p.withdrawAddrEnabled,
+  };
+}
+
+export function distributionParamsJson(p: Params): Record<string, unknown> {
+  return {
+    community_tax: formatDecimal(decimalFromWire(p.communityTax)),
+    base_proposer_reward: formatDecimal(decimalFromWire(p.baseProposerReward)),
+    bonus_proposer_reward: formatDecimal(decimalFromWire(p.bonusProposerReward)),
+    withdraw_addr_enabled: p.withdrawAddrEnabled,
+  };
+}
 
 /** @throws InvalidInputError naming the wrong field: genesis and governance go by the same rules. */
 export function checkDistributionParams(params: Params | undefined): Params {

@@ -75,7 +75,7 @@ const seconds = (duration: Duration | undefined, field: string): string => {
 };
 
 /** Parameters of a message as genesis would write them, to be checked by the same rules. @throws InvalidInputError */
-export function paramsJson(p: Params): unknown {
+export function paramsJson(p: Params): Record<string, unknown> {
   return {
     min_deposit: p.minDeposit,
     max_deposit_period: seconds(p.maxDepositPeriod, 'max_deposit_period'),

@@ -9,17 +9,20 @@ import { newRegistration, type Bank, type NodeKeeper } from './keeper.js';
 
 const PARTS = { PART_MINER: Part.MINER, PART_PROPOSER: Part.PROPOSER, PART_VERIFIER: Part.VERIFIER } as const;
 
+/** Genesis and governance go by the same rules. */
+export const nodeParamsSchema = message({
+  min_stake_miner: amountField,
+  min_stake_proposer: amountField,
+  min_stake_verifier: amountField,
+  epoch_blocks: positiveUint64Field,
+  unbonding_blocks: uint64Field,
+  unbonding_seconds: uint64Field,
+  max_missed_in_a_row: positiveUint32Field,
+  bounty_bps: bpsField.max(5000, 'at most half of a slash may be a bounty (5000)'),
+});
+
 const schema = message({
-  params: message({
-    min_stake_miner: amountField,
-    min_stake_proposer: amountField,
-    min_stake_verifier: amountField,
-    epoch_blocks: positiveUint64Field,
-    unbonding_blocks: uint64Field,
-    unbonding_seconds: uint64Field,
-    max_missed_in_a_row: positiveUint32Field,
-    bounty_bps: bpsField.max(5000, 'at most half of a slash may be a bounty (5000)'),
-  }),
+  params: nodeParamsSchema,
   registrations: z
     .array(
       message({

@@ -4,6 +4,7 @@ import type { Bank, NodeKeeper } from './keeper.js';
 import { nodeMessages } from './messages.js';
 import { nodeQueries } from './queries.js';
 
+export { nodeParamsSchema } from './genesis.js';
 export { NodeKeeper } from './keeper.js';
 
 /** @param closed addresses that nothing may be paid out to: the accounts of modules. */

@@ -24,22 +24,25 @@ export interface Economics {
   challengeParams(ctx: QueryContext): ChallengeParams;
 }
 
+/** Genesis and governance go by the same rules. */
+export const rewardParamsSchema = message({
+  miner_base: amountField,
+  miner_share_bps: bpsField,
+  proposer_share_bps: bpsField,
+  auditor_share_bps: bpsField,
+  first_year_emission: amountField,
+  yearly_decay_bps: bpsField,
+  mining_allocation: amountField,
+  supply_cap: amountField,
+  nominal_block_ms: positiveUint64Field,
+})
+  .refine((p) => p.minerShareBps + p.proposerShareBps + p.auditorShareBps <= 10_000, {
+    path: ['miner_share_bps'],
+    error: 'expected the three shares to be at most 10000 together',
+  });
+
 const schema = message({
-  params: message({
-    miner_base: amountField,
-    miner_share_bps: bpsField,
-    proposer_share_bps: bpsField,
-    auditor_share_bps: bpsField,
-    first_year_emission: amountField,
-    yearly_decay_bps: bpsField,
-    mining_allocation: amountField,
-    supply_cap: amountField,
-    nominal_block_ms: positiveUint64Field,
-  })
-    .refine((p) => p.minerShareBps + p.proposerShareBps + p.auditorShareBps <= 10_000, {
-      path: ['miner_share_bps'],
-      error: 'expected the three shares to be at most 10000 together',
-    }),
+  params: rewardParamsSchema,
 });
 
 /**

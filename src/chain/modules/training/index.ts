@@ -10,13 +10,16 @@ import { trainingQueries } from './queries.js';
 export { beaconTx } from './beacon.js';
 export { TrainingKeeper } from './keeper.js';
 
+/** Genesis and governance go by the same rules. */
+export const trainingParamsSchema = message({
+  collecting_blocks: positiveUint64Field,
+  chunks_per_job: positiveUint32Field,
+  max_gradients_per_block: positiveUint32Field.max(10_000),
+  max_payload_bytes: positiveUint64Field,
+});
+
 const schema = message({
-  params: message({
-    collecting_blocks: positiveUint64Field,
-    chunks_per_job: positiveUint32Field,
-    max_gradients_per_block: positiveUint32Field.max(10_000),
-    max_payload_bytes: positiveUint64Field,
-  }),
+  params: trainingParamsSchema,
   beacon: bytesField(32),
   beacon_keys: z.array(message({ consensus_address: bytesField(20), vrf_public_key: bytesField(32) })).max(1000),
 });

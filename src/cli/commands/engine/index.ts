@@ -5,7 +5,7 @@ const build = defineCommand({
   name: 'build',
   summary: 'compile the engine for this machine',
   details:
-    'The engine is the native part that computes. A clone builds it by itself; an installed package needs this where no prebuilt one fits. It takes CMake and a C++ compiler; where one is missing, the command that installs it is named.',
+    'The engine is the native part that computes. A clone builds it by itself; an installed package needs this where no prebuilt one fits. It takes CMake and a C++ compiler, and for NVIDIA GPUs nvcc; where one is missing, the command that installs it is named.',
   args: {},
   options: { force: flag('build even where a working engine is there') },
   examples: [
@@ -27,6 +27,7 @@ const status = defineCommand({
     available: 'whether an engine was found and loads',
     file: 'the addon, null if there is none',
     isa: 'instruction set it was built for: avx512, avx2 or scalar (R3MES_ISA forces one); null if there is none',
+    cudaKernels: 'whether it can compute on NVIDIA GPUs, null if there is none',
     arithmeticVersion: 'version of the arithmetic it computes, null if there is none',
     expectedArithmeticVersion: 'version that this r3mes computes with',
     threads: 'compute threads that commands use',

@@ -10,21 +10,21 @@ import { EXIT } from '../../frame/exit-codes.js';
 import { facts } from '../../frame/table.js';
 
 type Found =
-  | { readonly file: string; readonly isa: string; readonly arithmeticVersion: number; readonly reason: null }
-  | { readonly file: null; readonly isa: null; readonly arithmeticVersion: null; readonly reason: R3mesError };
+  | { readonly file: string; readonly isa: string; readonly cudaKernels: boolean; readonly arithmeticVersion: number; readonly reason: null }
+  | { readonly file: null; readonly isa: null; readonly cudaKernels: null; readonly arithmeticVersion: null; readonly reason: R3mesError };
 
 function find(): Found {
   try {
     const { file, binding } = loadEngine();
-    return { file, isa: binding.isa, arithmeticVersion: binding.arithmeticVersion, reason: null };
+    return { file, isa: binding.isa, cudaKernels: binding.hasCudaKernels, arithmeticVersion: binding.arithmeticVersion, reason: null };
   } catch (error) {
     if (!(error instanceof R3mesError)) throw error;
-    return { file: null, isa: null, arithmeticVersion: null, reason: error };
+    return { file: null, isa: null, cudaKernels: null, arithmeticVersion: null, reason: error };
   }
 }
 
 export function engineStatus(ctx: Context, args: { readonly threads: number }): Promise<CommandResult> {
-  const { file, isa, arithmeticVersion, reason } = find();
+  const { file, isa, cudaKernels, arithmeticVersion, reason } = find();
   const cores = os.availableParallelism();
   const threads = args.threads === 0 ? cores : args.threads;
   const candidates = addonCandidates(packageVersion()).map((candidate) => ({ file: candidate, exists: existsSync(candidate) }));
@@ -34,11 +34,12 @@ export function engineStatus(ctx: Context, args: { readonly threads: number }): 
     ['engine', file ?? 'none that works'],
     ['arithmetic', file === null ? `version ${ARITHMETIC_VERSION} is needed` : `version ${arithmeticVersion}`],
     ['platform', isa === null ? platform : `${platform}, ${isa}`],
+    ['GPUs', cudaKernels === true ? 'CUDA kernels are built in' : 'no CUDA kernels in this build: r3mes engine build --force where nvcc is on PATH'],
     ['threads', `${threads} of ${cores} cores`],
     ...candidates.map((c) => ['looked for', `${c.file}${c.exists ? '' : ' (not there)'}`] as const),
   ]);
   return Promise.resolve({
-    data: { available: file !== null, file, isa, arithmeticVersion, expectedArithmeticVersion: ARITHMETIC_VERSION, threads, cores, platform, candidates, reason: reason?.message ?? null },
+    data: { available: file !== null, file, isa, cudaKernels, arithmeticVersion, expectedArithmeticVersion: ARITHMETIC_VERSION, threads, cores, platform, candidates, reason: reason?.message ?? null },
     text,
     exitCode: file === null ? EXIT.device : EXIT.ok,
   });

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -7,7 +6,8 @@ import { cidOfBytes } from '../../../protocol/cid.js';
 import { taggedHash } from '../../../protocol/hash.js';
 import { DrawStream } from '../../../protocol/sampling.js';
 import { loadEngine } from '../../../native/index.js';
-import { ARITHMETIC_VERSION, initialAdapter, type Job, loadCheckpoint, type Model, runJob, TARGETS } from '../../../train/index.js';
+import { ARITHMETIC_VERSION, initialAdapter, type Job, loadModel, type Model, runJob, TARGETS } from '../../../train/index.js';
+import { fileFolder } from '../../files/model-folder.js';
 import type { SettingValues } from '../../config/schema.js';
 import type { CommandResult } from '../../frame/command.js';
 import type { Context } from '../../frame/context.js';
@@ -69,17 +69,16 @@ function machine() {
 }
 
 export async function mineBench(ctx: Context, args: Args): Promise<CommandResult> {
-  const device = chooseDevice(args.device);
-  const all = threadCount(args.threads);
   loadEngine();
+  const device = await chooseDevice(args.device, (reason) => ctx.out.warn(reason));
+  const all = threadCount(args.threads);
   const folder = args.model === undefined ? DEFAULT_MODEL_DIRECTORY : path.resolve(ctx.io.cwd, args.model);
-  const [config, weights] = await Promise.all([readFile(path.join(folder, 'config.json')), readFile(path.join(folder, 'model.safetensors'))]);
-  const model = await loadCheckpoint({ config, weights });
+  const model = await loadModel(fileFolder(folder), { signal: ctx.signal });
   const progress = await ctx.progress('measuring');
   try {
     if (args.length > model.config.maxPositions) throw usageError(`--length: expected at most the model's ${model.config.maxPositions} positions, got ${args.length}`);
     const job = madeUpJob(model, args);
-    const counts = all === 1 ? [1] : [1, all];
+    const counts = all === 1 || device.backend === 'cuda' ? [all] : [1, all];
     const total = counts.length * args.repeat;
     let done = 0;
     const runs: Measured[] = [];

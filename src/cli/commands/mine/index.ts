@@ -110,7 +110,7 @@ const selftest = defineCommand({
   name: 'selftest',
   summary: 'check that every backend of this machine computes the right bits',
   details:
-    'Runs golden steps on every instruction set that was built, each in a process of its own, with 1, 2 and 7 threads and several micro-batches, and compares them with the results that come with the package. Exit code 6 where one differs. No node is needed.',
+    'Runs golden steps on every instruction set that was built and on every NVIDIA GPU, each in a process of its own, with 1, 2 and 7 threads and several micro-batches, and compares them with the results that come with the package. Exit code 6 where one differs. No node is needed.',
   args: {},
   options: {},
   examples: [['mine selftest', 'one line a backend: equal, or the first tensor and element that differ']],

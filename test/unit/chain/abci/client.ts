@@ -32,6 +32,7 @@ export class AbciClient {
     this.socket = tcp === null ? connect({ path: address.slice('unix://'.length), ...options }) : connect({ host: tcp[1]!, port: Number(tcp[2]), ...options });
     this.socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.socket.on('error', () => undefined); // told by 'close'
+    this.socket.on('end', () => this.socket.end()); // half open only on our own account
     this.closed = new Promise((resolve) => {
       this.socket.on('close', () => {
         this.#waiting?.reject(new Error(`closed after ${this.answers.length} answers`));
