@@ -39,7 +39,7 @@ export async function openGateway(nodeUrl: string, problems: unknown[] = []): Pr
   });
 }
 
-async function answerOf(response: Response): Promise<Answer> {
+export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: (text === '' ? undefined : JSON.parse(text)) as unknown };
 }
