@@ -112,14 +112,6 @@ export const AMINO_MESSAGES: Readonly<Record<string, AminoMessage>> = {
     'params.slashFractionDoubleSign': DECIMAL,
     'params.slashFractionDowntime': DECIMAL,
   }),
-  '/cosmos.staking.v1beta1.MsgCancelUnbondingDelegation': entry('cosmos-sdk/MsgCancelUnbondingDelegation', staking.MsgCancelUnbondingDelegation),
-  '/cosmos.staking.v1beta1.MsgUpdateParams': entry('cosmos-sdk/x/staking/MsgUpdateParams', staking.MsgUpdateParams, {
-    'params.unbondingTime': { duration: true },
-    'params.minCommissionRate': { decimal: true, keep: true },
-  }),
-  '/cosmos.slashing.v1beta1.MsgUpdateParams': entry('cosmos-sdk/x/slashing/MsgUpdateParams', slashing.MsgUpdateParams, {
-    'params.downtimeJailDuration': { duration: true },
-  }),
   '/cosmos.slashing.v1beta1.MsgUnjail': entry('cosmos-sdk/MsgUnjail', slashing.MsgUnjail, { validatorAddr: { name: 'address' } }),
   '/cosmos.distribution.v1beta1.MsgSetWithdrawAddress': entry('cosmos-sdk/MsgModifyWithdrawAddress', distribution.MsgSetWithdrawAddress),
   '/cosmos.distribution.v1beta1.MsgWithdrawDelegatorReward': entry('cosmos-sdk/MsgWithdrawDelegationReward', distribution.MsgWithdrawDelegatorReward),
