@@ -95,4 +95,29 @@ inline double peak_multiply_adds(int threads) {
   return best;
 }
 
+/** Bytes a second that `threads` threads read together from memory that no cache holds: the best of some runs, by the clock. */
+inline double peak_read(int threads) {
+  constexpr std::size_t kWords = std::size_t{1} << 24;  // of each thread: 128 MiB
+  std::vector<std::vector<std::uint64_t>> memory(threads, std::vector<std::uint64_t>(kWords, 1));
+  std::vector<std::uint64_t> sinks(static_cast<std::size_t>(threads) * 8);
+  double best = 0.0;
+  for (int run = 0; run < 7; ++run) {
+    std::vector<std::thread> workers;
+    const double started = now();
+    for (int t = 0; t < threads; ++t) {
+      workers.emplace_back([&, t] {
+        std::uint64_t sum[32] = {};
+        for (std::size_t i = 0; i < kWords; i += 32) {
+          for (std::size_t k = 0; k < 32; ++k) sum[k] ^= memory[t][i + k];
+        }
+        for (const std::uint64_t s : sum) sinks[static_cast<std::size_t>(t) * 8] += s;
+      });
+    }
+    for (std::thread& worker : workers) worker.join();
+    best = std::max(best, 8.0 * kWords * threads / (now() - started));
+    if (sinks[0] == 1) best = 0.0;  // else the reads are left out
+  }
+  return best;
+}
+
 }  // namespace bench

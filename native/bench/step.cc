@@ -5,8 +5,6 @@
 //       [--activation-mib N]
 //
 // SHAPE: nano (the packaged model's) or 2b4t (BitNet b1.58 2B4T's). With --repeat several runs, of which the fastest counts.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,8 +13,8 @@
 #include <vector>
 
 #include "../test/sha256.h"
-#include "../test/synthetic.h"
 #include "peak.h"
+#include "random_model.h"
 #include "r3mes/model.h"
 #include "r3mes/train.h"
 
@@ -37,13 +35,9 @@ struct Options {
 Options parse(int argc, char** argv) {
   Options o;
   const std::string name = argc > 1 ? argv[1] : "";
-  if (name == "nano") {
-    o.shape = {256, 768, 4, 8, 4, 32, 1024, 4096, 1e-5f, 10000.0};
-  } else if (name == "2b4t") {
-    o.shape = {2560, 6912, 30, 20, 5, 128, 128256, 4096, 1e-5f, 500000.0};
-  } else {
-    refuse("expected a shape, nano or 2b4t");
-  }
+  const std::optional<r3mes_model_shape> shape = bench::shape_named(name);
+  if (!shape.has_value()) refuse("expected a shape, nano or 2b4t");
+  o.shape = *shape;
   for (int i = 2; i < argc; i += 2) {
     if (i + 1 == argc) refuse(std::string(argv[i]) + " needs a value");
     const std::string flag = argv[i];
@@ -63,70 +57,16 @@ Options parse(int argc, char** argv) {
   return o;
 }
 
-/** Weights from bits, not from sums of twelve: a model of two thousand million weights is made in seconds. */
-struct Weights {
-  std::vector<std::uint16_t> embedding;
-  std::vector<float> norm;
-  std::vector<std::uint8_t> codes;
-  std::vector<r3mes_layer_weights> layers;
-  r3mes_model_weights weights{};
-
-  explicit Weights(const r3mes_model_shape& s) {
-    test::Random random(7);
-    embedding.resize(static_cast<std::size_t>(s.vocab_size) * s.hidden_size);
-    for (std::size_t i = 0; i < embedding.size(); i += 4) {
-      std::uint64_t bits = random.next();
-      // Sign, an exponent of 2^-6 … 2^-3 and seven bits of fraction.
-      for (std::size_t k = i; k < std::min(i + 4, embedding.size()); ++k, bits >>= 16) {
-        embedding[k] = static_cast<std::uint16_t>((bits & 0x807f) | ((121 + (bits >> 8 & 3)) << 7));
-      }
-    }
-    norm.assign(std::max(s.hidden_size, s.ffn_size), 1.0f);
-    std::size_t largest = 0;
-    const std::size_t kv = static_cast<std::size_t>(s.kv_heads) * s.head_size, hidden = s.hidden_size, ffn = s.ffn_size;
-    const std::size_t outs[R3MES_LINEARS] = {hidden, kv, kv, hidden, ffn, ffn, hidden};
-    const std::size_t ins[R3MES_LINEARS] = {hidden, hidden, hidden, hidden, hidden, hidden, ffn};
-    for (int i = 0; i < R3MES_LINEARS; ++i) largest = std::max(largest, outs[i] / 4 * ins[i]);
-    // The layers share codes: the engine copies them into its own form, and time does not depend on them.
-    codes.resize(largest);
-    for (std::uint8_t& byte : codes) {
-      const std::uint64_t bits = random.next();
-      byte = 0;
-      for (int k = 0; k < 4; ++k) byte = static_cast<std::uint8_t>(byte | ((bits >> (16 * k) & 0xffff) % 3) << (2 * k));
-    }
-    for (int l = 0; l < s.layers; ++l) {
-      r3mes_layer_weights layer{norm.data(), norm.data(), norm.data(), norm.data(), {}};
-      for (int i = 0; i < R3MES_LINEARS; ++i) layer.linears[i] = {codes.data(), outs[i] / 4 * ins[i], 0.02f};
-      layers.push_back(layer);
-    }
-    weights.embedding = {R3MES_BF16, embedding.data(), embedding.size() * 2};
-    weights.final_norm = norm.data();
-    weights.layers = layers.data();
-  }
-};
-
 /** int8 multiply-adds a token: what the definitions need, without what an implementation computes twice. */
 double counted(const Options& o) {
   const r3mes_model_shape& s = o.shape;
   const double hidden = s.hidden_size, ffn = s.ffn_size, kv = static_cast<double>(s.kv_heads) * s.head_size;
-  const double ternary = hidden * (2 * hidden + 2 * kv + 3 * ffn), in_and_out = 4 * hidden + 2 * (hidden + kv) + 3 * (hidden + ffn);
+  const double in_and_out = 4 * hidden + 2 * (hidden + kv) + 3 * (hidden + ffn);
   const double pairs = static_cast<double>(s.heads) * s.head_size * (o.length + 1) / 2.0;
   const double vocab = hidden * s.vocab_size, labelled = o.kind == "logits" ? 1.0 : (o.length - 1.0) / o.length;
   const bool train = o.kind == "train";
   const double lora = o.kind == "logits" ? 0.0 : o.rank * in_and_out * (train ? 12 : 4);
-  return s.layers * (ternary * (train ? 3 : 1) + pairs * 4 * (train ? 6 : 2) + lora) + vocab * labelled * (train ? 8 : 4);
-}
-
-double processor_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + 1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-double peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) * 1024.0;
+  return bench::ternary_weights(s) * (train ? 3 : 1) + s.layers * (pairs * 4 * (train ? 6 : 2) + lora) + vocab * labelled * (train ? 8 : 4);
 }
 
 void require(r3mes_status status, const r3mes_error& error) {
@@ -140,10 +80,10 @@ int main(int argc, char** argv) {
   r3mes_error error;
   r3mes_model* model = nullptr;
   {
-    const Weights weights(o.shape);
+    const bench::Weights weights(o.shape);
     require(r3mes_model_create(&model, &o.shape, &weights.weights, o.threads, &error), error);
   }
-  const double model_bytes = peak_memory();
+  const double model_bytes = bench::peak_memory();
   test::Random random(3);
   const int tokens = o.sequences * o.length;
   const std::vector<std::int32_t> ids = test::random_tokens(random, tokens, o.shape.vocab_size);
@@ -158,14 +98,14 @@ int main(int argc, char** argv) {
   float loss = 0.0f;
   double best = 1e30, best_processor = 1e30;
   for (int i = 0; i < o.repeat; ++i) {
-    const double started = bench::now(), processor = processor_seconds();
+    const double started = bench::now(), processor = bench::processor_seconds();
     if (logits_only) require(r3mes_logits(result.data(), model, &batch, &options, &error), error);
     else if (o.kind == "evaluate") require(r3mes_evaluate(losses.data(), &loss, model, &batch, &options, &error), error);
     else require(r3mes_train_step(result.data(), losses.data(), &loss, model, &batch, &options, &error), error);
     best = std::min(best, bench::now() - started);
-    best_processor = std::min(best_processor, processor_seconds() - processor);
+    best_processor = std::min(best_processor, bench::processor_seconds() - processor);
   }
-  const double memory = peak_memory();
+  const double memory = bench::peak_memory();
   const double limit = bench::peak_multiply_adds(o.threads), work = counted(o);
   test::Sha256 hash;
   const std::string hex = hash.values(result).values(losses).hex();
