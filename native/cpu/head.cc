@@ -9,7 +9,40 @@
 
 namespace r3mes::cpu {
 
-void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits) {
+#ifdef R3MES_BF16_SUMS
+
+namespace {
+
+/** Logits of one row from the embedding itself. */
+void bf16_columns(const HeadWeights& head, const Rows16& n16, int first, int end, float* logits, Arena& arena) {
+  constexpr int kRows = 64, kVector = 32;
+  Arena::Mark mark(arena);
+  const int hidden = head.hidden, room = (hidden + kVector - 1) / kVector * kVector;
+  std::int16_t* hi = arena.get<std::int16_t>(room);
+  std::int16_t* lo = arena.get<std::int16_t>(room);
+  for (int k = 0; k < room; ++k) {
+    const std::int16_t q = k < hidden ? n16.q[k] : 0;
+    hi[k] = static_cast<std::int16_t>(static_cast<std::int16_t>(q + 128) >> 8);
+    lo[k] = static_cast<std::int16_t>(q - hi[k] * 256);
+  }
+  float scale[kRows];
+  std::int64_t sums[kRows];
+  for (int v0 = first; v0 < end; v0 += kRows) {
+    const int rows = std::min(kRows, end - v0);
+    for (int v = 0; v < rows; ++v) scale[v] = pow2f(-head.e[v0 + v]);
+    bf16_sums(head.bf16 + static_cast<std::size_t>(v0) * hidden, hidden, rows, scale, hi, lo, sums);
+    for (int v = 0; v < rows; ++v) logits[v0 + v] = rn(static_cast<double>(sums[v]), pow2d(n16.e[0] + head.e[v0 + v]));
+  }
+}
+
+}  // namespace
+
+#endif
+
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits, [[maybe_unused]] Arena& arena) {
+#ifdef R3MES_BF16_SUMS
+  if (rows == 1 && head.bf16 != nullptr) return bf16_columns(head, n16.rows, first, std::min(end, head.vocab), logits, arena);
+#endif
   const std::size_t vocab = head.vocab;
   const Panels all = head.row_panels();
   product(n16, 0, rows, Panels{all.panel(first / kLanes), all.terms}, std::min(end, head.vocab) - first, head.hidden, head.scales().from(first),
@@ -31,7 +64,7 @@ void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows,
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where) {
   Arena::Mark mark(arena);
   const Left n16 = left_rows(n, head.hidden, rows, head.hidden, arena, where);
-  head_columns(head, n16, rows, 0, head.vocab, logits);
+  head_columns(head, n16, rows, 0, head.vocab, logits, arena);
   require_finite_logits(head, n16.rows, rows, logits, where);
 }
 

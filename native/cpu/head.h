@@ -23,6 +23,7 @@ struct HeadWeights {
   std::vector<std::int16_t, LargeAllocator<std::int16_t>> columns;  // panels: terms the vocabulary, columns hidden
   int exponent_least = 0;
   int exponent_most = 0;
+  const std::uint16_t* bf16 = nullptr;  // [vocab, hidden] where the embedding is this matrix in bf16; the embedding's memory
 
   Panels row_panels() const { return Panels{const_cast<std::int16_t*>(rows.data()), padded(hidden)}; }
   Panels column_panels() const { return Panels{const_cast<std::int16_t*>(columns.data()), padded(vocab)}; }
@@ -36,8 +37,11 @@ HeadWeights make_head(int vocab, int hidden, const Where& where, Row row);
 /** logits [rows, vocab] of n [rows, hidden] (after the final norm). */
 void head_logits(const HeadWeights& head, const float* n, int rows, float* logits, Arena& arena, const Where& where);
 
-/** Columns [first, end) of them, from the row16 of n; `first` is a multiple of kLanes. */
-void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits);
+/**
+ * Columns [first, end) of them, from the row16 of n; `first` is a multiple of kLanes. For one row the time is that of reading the
+ * weights: it takes them from the embedding where that is shorter than panels.
+ */
+void head_columns(const HeadWeights& head, const Left& n16, int rows, int first, int end, float* logits, Arena& arena);
 
 /** Throws NOT_FINITE for a logit beyond binary32. */
 void require_finite_logits(const HeadWeights& head, const Rows16& n16, int rows, const float* logits, const Where& where);

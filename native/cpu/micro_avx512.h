@@ -34,6 +34,8 @@ constexpr int kBlockTerms = 256;
 /** Weights are taken as bytes w + 1, four terms at a time. */
 #define R3MES_TERNARY_BYTES 1
 constexpr int kTernaryRows = 6;
+/** Where one row is multiplied, weights come from memory: how many bytes ahead they are asked for. */
+constexpr int kTernaryAhead = 4096;
 
 inline __m512i broadcast_pair(const std::int16_t* a) {
   std::int32_t pair;
@@ -237,7 +239,9 @@ inline void ternary_sums_of(const std::int8_t* a, std::size_t lda, const std::ui
   }
   const __m512i mask = _mm512_set1_epi8(3);
   for (int q = 0; q < quads; ++q) {
-    const __m512i packed = _mm512_loadu_si512(group + 64 * static_cast<std::size_t>(q));
+    const std::uint8_t* at = group + 64 * static_cast<std::size_t>(q);
+    if (R == 1) _mm_prefetch(reinterpret_cast<const char*>(at) + kTernaryAhead, _MM_HINT_T0);
+    const __m512i packed = _mm512_loadu_si512(at);
     const __m512i w[4] = {_mm512_and_si512(packed, mask), _mm512_and_si512(_mm512_srli_epi16(packed, 2), mask),
                           _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask), _mm512_and_si512(_mm512_srli_epi16(packed, 6), mask)};
     R3MES_UNROLL
@@ -263,6 +267,64 @@ inline void ternary_sums(const std::int8_t* a, std::size_t lda, int rows, const 
     case 4: return ternary_sums_of<4>(a, lda, group, quads, sums);
     case 5: return ternary_sums_of<5>(a, lda, group, quads, sums);
     default: return ternary_sums_of<6>(a, lda, group, quads, sums);
+  }
+}
+
+/** 32 weights of bf16 as mantissas, rounded like `rne_int`. */
+inline __m512i bf16_mantissas(__m512i pairs, __m512 scale) {
+  const __m512 magic = _mm512_set1_ps(12582912.0f);
+  const __m512 even = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)), scale);
+  const __m512 odd = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536))), scale);
+  return _mm512_mask_mov_epi16(_mm512_castps_si512(_mm512_add_ps(even, magic)), 0xaaaaaaaau,
+                               _mm512_slli_epi32(_mm512_castps_si512(_mm512_add_ps(odd, magic)), 16));
+}
+
+/** sum += a·b of pairs, in place: GCC copies sums from register to register. */
+inline void add_pairs(__m512i& sum, __m512i a, __m512i b) {
+#if defined(__GNUC__)
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+#else
+  sum = _mm512_dpwssd_epi32(sum, a, b);
+#endif
+}
+
+/** Σ (256·hi + lo) of the lanes. */
+inline std::int64_t sum_of_slices(__m512i hi, __m512i lo) {
+  const __m512i high = _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(hi)), _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(hi, 1)));
+  const __m512i low = _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(lo)), _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(lo, 1)));
+  return _mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_slli_epi64(high, 8), low));
+}
+
+/** Bytes of bf16 that are asked for ahead; one row after the other, since one stream measured twice as fast as two or four. */
+constexpr int kBf16Ahead = 4096;
+
+/**
+ * sums[v] = Σ_k a[k] · q[v][k] for `rows` rows x [rows, n] of bf16 whose mantissas are q[v][k] = rne(x[v][k] · scale[v]); a = 256·hi + lo
+ * with hi and lo in the range of int8, both with zeros up to a multiple of 32. Two bytes a weight, read once.
+ */
+#define R3MES_BF16_SUMS 1
+R3MES_APART inline void bf16_sums(const std::uint16_t* x, int n, int rows, const float* scale, const std::int16_t* hi, const std::int16_t* lo,
+                                  std::int64_t* sums) {
+  // |q · hi| ≤ 32,639 · 128, and a lane takes two products at a time: 2 · 256 of them are below 2^31.
+  constexpr int kBlock = 32 * 256;
+  for (int v = 0; v < rows; ++v, x += n) {
+    const __m512 factor = _mm512_set1_ps(scale[v]);
+    sums[v] = 0;
+    for (int k0 = 0; k0 < n; k0 += kBlock) {
+      const int end = n - k0 < kBlock ? n : k0 + kBlock, whole = end / 32 * 32;
+      __m512i high = _mm512_setzero_si512(), low = _mm512_setzero_si512();
+      const auto add = [&](int k, __m512i pairs) {
+        const __m512i q = bf16_mantissas(pairs, factor);
+        add_pairs(high, q, _mm512_loadu_si512(hi + k));
+        add_pairs(low, q, _mm512_loadu_si512(lo + k));
+      };
+      for (int k = k0; k < whole; k += 32) {
+        _mm_prefetch(reinterpret_cast<const char*>(x + k) + kBf16Ahead, _MM_HINT_T0);
+        add(k, _mm512_loadu_si512(x + k));
+      }
+      if (whole < end) add(whole, _mm512_maskz_loadu_epi16((1u << (end - whole)) - 1u, x + whole));
+      sums[v] += sum_of_slices(high, low);
+    }
   }
 }
 

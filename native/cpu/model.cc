@@ -137,6 +137,7 @@ std::unique_ptr<r3mes_model> make_model(const r3mes_model_shape& shape, const r3
   if (weights.head.data == nullptr) {
     const Embedding& tied = model->embedding;
     model->head = make_head(shape.vocab_size, shape.hidden_size, Where{"embed_tokens"}, [&](int v, float* out) { tied.row(v, out); });
+    if (tied.type == R3MES_BF16) model->head.bf16 = reinterpret_cast<const std::uint16_t*>(tied.bytes.data());
   } else {
     const Embedding own = make_embedding(weights.head, shape, "lm_head.weight");
     model->head = make_head(shape.vocab_size, shape.hidden_size, Where{"lm_head"}, [&](int v, float* out) { own.row(v, out); });

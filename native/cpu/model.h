@@ -21,7 +21,7 @@ struct Layer {
 struct Embedding {
   r3mes_float_type type = R3MES_F32;
   int width = 0;
-  std::vector<unsigned char> bytes;
+  std::vector<unsigned char, LargeAllocator<unsigned char>> bytes;
 
   void row(std::int64_t token, float* out) const;
 };

@@ -290,8 +290,8 @@ void Session::finish(int count, float* logits, int wanted, Pool& pool) {
     });
     float* out = logits + static_cast<std::size_t>(i0) * V;
     const int columns = std::max(kLanes, (V / (8 * pool.threads()) + kLanes - 1) / kLanes * kLanes);
-    pool.run((V + columns - 1) / columns, [&](int part, Arena&) {
-      head_columns(model_.head, input.row16, m, part * columns, std::min(V, (part + 1) * columns), out);
+    pool.run((V + columns - 1) / columns, [&](int part, Arena& arena) {
+      head_columns(model_.head, input.row16, m, part * columns, std::min(V, (part + 1) * columns), out, arena);
     });
     require_finite_logits(model_.head, input.row16.rows, m, out, where("norm output", -1, row));
   }
