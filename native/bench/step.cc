@@ -2,6 +2,7 @@
 // at most (counted int8 multiply-adds against the measured peak), bytes a token, and the hash of the result.
 //
 //   step SHAPE [--kind train|evaluate|logits] [--sequences N] [--length N] [--threads N] [--micro-batch N] [--layers N] [--repeat N] [--rank N]
+//       [--activation-mib N]
 //
 // SHAPE: nano (the packaged model's) or 2b4t (BitNet b1.58 2B4T's). With --repeat several runs, of which the fastest counts.
 #include <sys/resource.h>
@@ -25,6 +26,7 @@ struct Options {
   r3mes_model_shape shape{};
   std::string kind = "train";
   int sequences = 8, length = 256, threads = 2, micro_batch = 0, repeat = 3, rank = 8;
+  std::int64_t activation_mib = 0;
 };
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -54,6 +56,7 @@ Options parse(int argc, char** argv) {
     else if (flag == "--layers") o.shape.layers = n;
     else if (flag == "--repeat") o.repeat = n;
     else if (flag == "--rank") o.rank = n;
+    else if (flag == "--activation-mib") o.activation_mib = n;
     else refuse("unknown flag " + flag);
   }
   if (o.micro_batch == 0) o.micro_batch = std::max(1, 2048 / o.length);
@@ -149,7 +152,7 @@ int main(int argc, char** argv) {
   const bool logits_only = o.kind == "logits";
   r3mes_sequences batch{ids.data(), o.sequences, o.length, &lora, adapter.data(), adapter.size()};
   if (logits_only) batch.lora = nullptr, batch.adapter = nullptr, batch.adapter_size = 0;
-  const r3mes_run_options options{o.threads, o.micro_batch, nullptr, nullptr};
+  const r3mes_run_options options{o.threads, o.micro_batch, nullptr, nullptr, o.activation_mib * (std::int64_t{1} << 20)};
   std::vector<float> result(logits_only ? static_cast<std::size_t>(tokens) * o.shape.vocab_size : adapter.size());
   std::vector<std::int64_t> losses(o.sequences);
   float loss = 0.0f;

@@ -78,7 +78,7 @@ void Job::forward_attention(int layer, int task, Arena& arena) {
   }
 }
 
-void Job::forward_from_attention(int layer, const Tile& t, Arena& arena) {
+void Job::forward_from_attention(int layer, const Tile& t, Arena& arena, bool again) {
   const Layer& weights = model_.layers[layer];
   LayerActivations& a = activations(layer);
   const int C = shape_.hidden_size, F = shape_.ffn_size;
@@ -127,6 +127,12 @@ void Job::forward_from_attention(int layer, const Tile& t, Arena& arena) {
     }
     const LinearInput input =
         quantize_input(n, F, t.rows, F, targets(R3MES_DOWN, R3MES_DOWN), arena, where("mlp.ffn_sub_norm output", layer, t));
+    if (again) {
+      const LoraLinear* adapter = lora(layer, R3MES_DOWN);
+      if (adapter == nullptr) return;
+      const Left u16 = take_left(take_rows16(arena, t.rows, adapter->rank), t.rows, arena);
+      return lora_down(*adapter, input, F, a.u[R3MES_DOWN].at(t.row * adapter->rank), u16, where("mlp.down_proj output", layer, t));
+    }
     linear(R3MES_DOWN, input, y, "mlp.down_proj output");
     add_rows(x_mid, y, nC, x_in(layer + 1, t.row));
   }

@@ -34,9 +34,13 @@ Job::Job(const r3mes_model& model, const r3mes_sequences& batch, const r3mes_run
       head_stride_(padded(shape_.head_size)),
       attention_scale_(1.0f / std::sqrt(static_cast<float>(shape_.head_size))),
       micro_batch_(std::min(options.micro_batch, batch.sequences)),
+      activation_bytes_(options.activation_bytes),
       labels_(static_cast<std::int64_t>(batch.sequences) * (batch.sequence_length - 1)) {
   const auto refuse = [](r3mes_status status, const std::string& message) { throw Failure(status, message); };
   if (options.threads < 1) refuse(R3MES_BAD_VALUE, "threads is " + std::to_string(options.threads) + ", expected at least 1");
+  if (options.activation_bytes < 0) {
+    refuse(R3MES_BAD_VALUE, "activation_bytes is " + std::to_string(options.activation_bytes) + ", expected 0 or more");
+  }
   if (options.micro_batch < 1) {
     refuse(R3MES_BAD_VALUE, "micro_batch is " + std::to_string(options.micro_batch) + ", expected at least 1");
   }
@@ -101,14 +105,23 @@ void Job::run(float* gradients, float* logits, std::int64_t* losses) {
   }
 }
 
+/** Whether the activations of all layers for `rows` tokens exceed what the caller allows. */
+bool Job::keeps_too_much(std::size_t rows) const {
+  const double C = shape_.hidden_size, F = shape_.ffn_size, H = shape_.heads, G = shape_.kv_heads, stride = head_stride_;
+  const double floats = 2 * C + 2 * F + 2 * H + 4 + R3MES_LINEARS * static_cast<double>(batch_.lora->rank);
+  const double bytes = 4 * (floats + H + 2 * G) + 2 * stride * (H + 2 * G);
+  constexpr double kDefault = 1073741824.0;
+  return bytes * static_cast<double>(rows) * shape_.layers > (activation_bytes_ == 0 ? kDefault : static_cast<double>(activation_bytes_));
+}
+
 void Job::allocate(int sequences) {
   const std::size_t R = static_cast<std::size_t>(sequences) * T_;
   const std::size_t C = shape_.hidden_size, F = shape_.ffn_size, K = kv_size_;
   const std::size_t H = shape_.heads, G = shape_.kv_heads, stride = head_stride_;
   const bool train = kind_ == Kind::kTrain;
-  activations_.resize(train ? shape_.layers : 1);
+  recompute_ = train && keeps_too_much(R);
+  activations_.resize(!train ? 1 : recompute_ ? std::min(2, shape_.layers) : shape_.layers);
   for (LayerActivations& a : activations_) {
-    a.x_in.allocate(R * C);
     a.x_mid.allocate(R * C);
     a.o.allocate(R * C);
     a.gate.allocate(R * F);
@@ -126,7 +139,8 @@ void Job::allocate(int sequences) {
       if (targets(i, i)) a.u[i].allocate(R * batch_.lora->rank);
     }
   }
-  x_last_.allocate(R * C);
+  x_in_.resize(train ? shape_.layers + 1 : 2);
+  for (Buffer<float>& x : x_in_) x.allocate(R * C);
   token_losses_.allocate(R);
   if (!train) return;
   d_o_.allocate(R * C);
@@ -188,10 +202,22 @@ void Job::micro_batch(int first, int count, float* gradients, float* logits, std
     pool_.run(tiles, [&](int i, Arena& arena) {
       const Tile t = tile(i);
       backward_from_attention(l, t, arena);
-      if (l > 0) backward_to_attention(l - 1, t, arena);
+      if (l > 0 && !recompute_) backward_to_attention(l - 1, t, arena);
     });
+    if (l > 0 && recompute_) compute_again(l - 1, tiles);
   }
   pool_.run(gradient_tasks, [&](int i, Arena& arena) { parameter_gradients(0, i, gradients, arena); });
+}
+
+/** The activations of a layer from its input, and its backward pass down to the attention. */
+void Job::compute_again(int layer, int tiles) {
+  pool_.run(tiles, [&](int i, Arena& arena) { forward_to_attention(layer, tile(i), arena); });
+  pool_.run(sequences_ * shape_.kv_heads * forward_attention_parts(), [&](int i, Arena& arena) { forward_attention(layer, i, arena); });
+  pool_.run(tiles, [&](int i, Arena& arena) {
+    const Tile t = tile(i);
+    forward_from_attention(layer, t, arena, true);
+    backward_to_attention(layer, t, arena);
+  });
 }
 
 Job::Tile Job::tile(int index) const {
@@ -215,8 +241,7 @@ bool Job::targets(int first, int last) const {
 }
 
 float* Job::x_in(int layer, std::size_t row) {
-  const std::size_t at = row * shape_.hidden_size;
-  return layer == shape_.layers ? x_last_.at(at) : activations(layer).x_in.at(at);
+  return x_in_[layer % x_in_.size()].at(row * shape_.hidden_size);
 }
 
 Rows16 Job::heads(const Buffer<std::int16_t>& q, const Buffer<std::int32_t>& e, int sequence, int head, int count) const {

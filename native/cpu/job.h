@@ -27,11 +27,12 @@ inline void add_rows(const float* a, const float* b, std::size_t n, float* sum) 
 
 /**
  * What the backward pass needs of one layer, for every token of a micro-batch. C hidden, F ffn, K kv_heads · head_size,
- * H heads, G KV heads, r rank. Bytes a token: 4·(3C + 2F) + 2·(C + 2K) + 4·(H + 2G) + 8·H + 16 + 28·r (C and K padded to
- * 8 a head); bitnet-nano with rank 8: 10.6 kB a layer.
+ * H heads, G KV heads, r rank. Bytes a token: 4·(2C + 2F) + 2·(C + 2K) + 4·(H + 2G) + 8·H + 16 + 28·r (C and K padded to
+ * 8 a head); bitnet-nano with rank 8: 9.6 kB a layer. Besides, every layer's
+ * input: 4·C.
  */
 struct LayerActivations {
-  Buffer<float> x_in, x_mid, o, gate, up;
+  Buffer<float> x_mid, o, gate, up;
   Buffer<std::int16_t> q, k, v;          // mantissas [sequence][head][token][padded(d)]
   Buffer<std::int32_t> q_e, k_e, v_e;    // [sequence][head][token]
   Buffer<float> row_max, inverse_sum;    // [sequence][head][token]
@@ -69,12 +70,14 @@ class Job {
   };
 
   void allocate(int sequences);
+  bool keeps_too_much(std::size_t rows) const;
   void micro_batch(int first, int count, float* gradients, float* logits, std::int64_t* losses);
   Tile tile(int index) const;
   Where where(const char* tensor, int layer, const Tile& t) const;
   const LoraLinear* lora(int layer, int linear) const;
   bool targets(int first, int last) const;
-  LayerActivations& activations(int layer) { return activations_[kind_ == Kind::kTrain ? layer : 0]; }
+  /** Two layers' where layers are computed again, one where nothing looks back. */
+  LayerActivations& activations(int layer) { return activations_[layer % activations_.size()]; }
   float* x_in(int layer, std::size_t row);
 
   Rows16 heads(const Buffer<std::int16_t>& q, const Buffer<std::int32_t>& e, int sequence, int head, int count) const;
@@ -82,7 +85,9 @@ class Job {
   void embed(const Tile& t);
   void forward_to_attention(int layer, const Tile& t, Arena& arena);
   void forward_attention(int layer, int task, Arena& arena);
-  void forward_from_attention(int layer, const Tile& t, Arena& arena);
+  /** `again`: only what the backward pass needs, not the layer's output. */
+  void forward_from_attention(int layer, const Tile& t, Arena& arena, bool again = false);
+  void compute_again(int layer, int tiles);
   void head_rows(const Tile& t, float* logits, Arena& arena);
   void backward_to_attention(int layer, const Tile& t, Arena& arena);
   void backward_attention(int layer, int task, Arena& arena);
@@ -110,6 +115,8 @@ class Job {
   const int head_stride_;
   const float attention_scale_;
   const int micro_batch_;
+  const std::int64_t activation_bytes_;
+  bool recompute_ = false;  // layers are computed again in the backward pass
   std::int64_t labels_;
   RopeTable rope_;
   AdapterLayout layout_;
@@ -122,7 +129,7 @@ class Job {
   int tile_rows_ = 0;
   int tiles_per_sequence_ = 0;
   std::vector<LayerActivations> activations_;
-  Buffer<float> x_last_;
+  std::vector<Buffer<float>> x_in_;         // of every layer, and the last one's output; two that all layers share where nothing looks back
   LayerGradients gradients_[2];
   Buffer<float> d_o_;                       // [token][C], gradient of the heads' outputs
   Buffer<std::int64_t> token_losses_;

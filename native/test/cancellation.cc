@@ -60,21 +60,21 @@ int main() {
   if (before < 0) std::printf("threads left behind: not counted, this system has no /proc/self/status\n");
   for (const int threads : {1, 2, 5}) {
     Asked never(kNever);
-    const r3mes_run_options whole{threads, 2, Asked::cancelled, &never};
+    const r3mes_run_options whole{threads, 2, Asked::cancelled, &never, 0};
     CHECK_OK(r3mes_train_step(expected.data(), losses.data(), &loss, model, &batch, &whole, &error));
     const int questions = never.count;
     CHECK(questions > 50);
     for (int stop_at = 0; stop_at < questions; ++stop_at) {
       Asked asked(stop_at);
-      const r3mes_run_options options{threads, 2, Asked::cancelled, &asked};
+      const r3mes_run_options options{threads, 2, Asked::cancelled, &asked, 0};
       CHECK_REFUSED(r3mes_train_step(gradients.data(), losses.data(), &loss, model, &batch, &options, &error), R3MES_CANCELLED, "cancelled");
       CHECK(asked.count <= stop_at + threads);  // nothing starts any more; each thread may have asked once at the same time
     }
     Asked evaluate(3), run(3);
-    const r3mes_run_options one{threads, 2, Asked::cancelled, &evaluate}, two{threads, 2, Asked::cancelled, &run};
+    const r3mes_run_options one{threads, 2, Asked::cancelled, &evaluate, 0}, two{threads, 2, Asked::cancelled, &run, 0};
     CHECK_REFUSED(r3mes_evaluate(losses.data(), &loss, model, &batch, &one, &error), R3MES_CANCELLED, "cancelled");
     CHECK_REFUSED(r3mes_logits(logits.data(), model, &batch, &two, &error), R3MES_CANCELLED, "cancelled");
-    const r3mes_run_options again{threads, 2, nullptr, nullptr};
+    const r3mes_run_options again{threads, 2, nullptr, nullptr, 0};
     CHECK_OK(r3mes_train_step(gradients.data(), losses.data(), &loss, model, &batch, &again, &error));
     CHECK(test::same(gradients, expected));
   }

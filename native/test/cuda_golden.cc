@@ -16,7 +16,7 @@ test::Backend cuda_backend(int device, int micro_batch) {
     r3mes_error error;
     require(r3mes_cuda_model_create(&made, device, model, &synthetic.weights, &error), error);
     const std::shared_ptr<r3mes_cuda_model> cuda(made, r3mes_cuda_model_destroy);
-    const r3mes_run_options options{1, micro_batch, nullptr, nullptr};
+    const r3mes_run_options options{1, micro_batch, nullptr, nullptr, 0};
     return test::Passes{[=](float* gradients, std::int64_t* losses, float* loss, const r3mes_sequences& batch) {
                           r3mes_error e;
                           require(r3mes_cuda_train_step(gradients, losses, loss, cuda.get(), &batch, &options, &e), e);

@@ -124,7 +124,7 @@ void everything(const Data& d, const test::SyntheticModel& synthetic, Results& r
   std::copy(d.w.begin(), d.w.begin() + S / 2, adapter.begin());
   const r3mes_sequences batch{d.labels.data(), 2, R / 2, &lora, adapter.data(), size};
   for (const int threads : {1, 3}) {
-    const r3mes_run_options options{threads, 1, nullptr, nullptr};
+    const r3mes_run_options options{threads, 1, nullptr, nullptr, 0};
     require(r3mes_train_step(r.room(size), losses.data(), r.room(1), model, &batch, &options, &e), e);
     require(r3mes_evaluate(losses.data(), r.room(1), model, &batch, &options, &e), e);
     require(r3mes_logits(r.room(static_cast<std::size_t>(R) * synthetic.shape.vocab_size), model, &batch, &options, &e), e);

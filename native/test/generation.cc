@@ -26,7 +26,7 @@ struct Case {
 int never(void*) { return 0; }
 int at_once(void*) { return 1; }
 
-r3mes_run_options on(int threads) { return {threads, 1, never, nullptr}; }
+r3mes_run_options on(int threads) { return {threads, 1, never, nullptr, 0}; }
 
 bool equal(const float* a, const float* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
 
@@ -100,7 +100,7 @@ void refusals() {
   CHECK_REFUSED(r3mes_session_extend(logits.data(), 3, session, tokens, 2, &options, &error), R3MES_BAD_VALUE, "logits of 3 tokens");
   CHECK_REFUSED(r3mes_session_extend(logits.data(), 1, session, bad, 2, &options, &error), R3MES_BAD_TOKEN, "token 4 is 31", "0 to 30");
   CHECK_REFUSED(r3mes_session_rewind(session, 4, &error), R3MES_BAD_VALUE, "length is 4", "0 to 3");
-  const r3mes_run_options cancelled{2, 1, at_once, nullptr};
+  const r3mes_run_options cancelled{2, 1, at_once, nullptr, 0};
   CHECK_REFUSED(r3mes_session_extend(logits.data(), 1, session, tokens, 2, &cancelled, &error), R3MES_CANCELLED, "cancelled");
   CHECK(r3mes_session_length(session) == 3);
   // What a refused call left behind changes nothing.

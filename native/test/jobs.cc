@@ -96,7 +96,7 @@ struct Job {
   vector<std::int64_t> losses = vector<std::int64_t>(2);
   float loss = 0.0f;
   r3mes_sequences batch{};
-  r3mes_run_options options{2, 2, nullptr, nullptr};
+  r3mes_run_options options{2, 2, nullptr, nullptr, 0};
 
   explicit Job(float final_norm_factor = 1.0f) : synthetic(kShape, false, 112) {
     for (float& w : synthetic.final_norm) w *= final_norm_factor;
@@ -243,7 +243,7 @@ void memory() {
   const vector<std::int32_t> tokens(std::size_t{1} << 20, 5);
   vector<float> logits(31);
   r3mes_sequences batch{tokens.data(), 1, 1 << 20, nullptr, nullptr, 0};
-  const r3mes_run_options options{1, 1, nullptr, nullptr};
+  const r3mes_run_options options{1, 1, nullptr, nullptr, 0};
   rlimit before{};
   CHECK(getrlimit(RLIMIT_AS, &before) == 0);
   rlimit tight = before;

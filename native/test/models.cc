@@ -28,7 +28,7 @@ Engine engine(const test::SyntheticModel& model) {
   return Engine(made, r3mes_model_destroy);
 }
 
-const r3mes_run_options kOptions{2, 2, nullptr, nullptr};
+const r3mes_run_options kOptions{2, 2, nullptr, nullptr, 0};
 
 struct Case {
   r3mes_model_shape shape;

@@ -71,6 +71,29 @@ void dot16() {
   CHECK(y == 0x1p-148f);
 }
 
+/** Mantissas whose slices are as large as they get, of every sign, at lengths around the blocks of the inner loops. */
+void dot16_extremes() {
+  const float extremes[] = {32639.0f, 32384.0f, -32640.0f + 1.0f, -32384.0f, 32511.0f, -128.0f, 127.0f};
+  for (const int k : {1, 8, 255, 256, 257, 512, 513, 1000, 16384, 16385, 20000}) {
+    for (int pattern = 0; pattern < 8; ++pattern) {
+      constexpr int kRows = 7, kColumns = 33;
+      Floats a(static_cast<std::size_t>(kRows) * k), b(static_cast<std::size_t>(kColumns) * k);
+      for (std::size_t i = 0; i < a.size(); ++i) a[i] = i % k == 0 ? 32639.0f : extremes[(pattern < 7 ? pattern : i * 5 + i / k) % 7];
+      for (std::size_t i = 0; i < b.size(); ++i) b[i] = i % k == 0 ? -32639.0f : extremes[(pattern < 7 ? (pattern + i / k) : i * 3) % 7];
+      Floats y(static_cast<std::size_t>(kRows) * kColumns), expected(y.size());
+      CHECK_OK(r3mes_dot16(y.data(), a.data(), b.data(), kRows, kColumns, k, &error));
+      for (int i = 0; i < kRows; ++i) {
+        for (int j = 0; j < kColumns; ++j) {
+          std::int64_t sum = 0;
+          for (int t = 0; t < k; ++t) sum += static_cast<std::int64_t>(a[static_cast<std::size_t>(i) * k + t]) * static_cast<std::int64_t>(b[static_cast<std::size_t>(j) * k + t]);
+          expected[static_cast<std::size_t>(i) * kColumns + j] = static_cast<float>(sum);
+        }
+      }
+      CHECK(test::same(y, expected));
+    }
+  }
+}
+
 void rms_norm() {
   Random random(52);
   for (const int n : {1, 5, 72, 256, 1040}) {
@@ -209,6 +232,7 @@ void lora_alone() {
 
 int main() {
   dot16();
+  dot16_extremes();
   rms_norm();
   linear();
   lora_alone();

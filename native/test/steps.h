@@ -83,9 +83,10 @@ struct Passes {
 /** Makes the passes of a model; they may keep what they need of it as long as they live. */
 using Backend = std::function<Passes(const r3mes_model* model, const SyntheticModel& synthetic)>;
 
+/** Micro-batches of an even number of sequences keep only the layers' inputs and compute the layers again. */
 inline Backend cpu_backend(int threads, int micro_batch) {
   return [=](const r3mes_model* model, const SyntheticModel&) {
-    const r3mes_run_options options{threads, micro_batch, nullptr, nullptr};
+    const r3mes_run_options options{threads, micro_batch, nullptr, nullptr, micro_batch % 2 == 0 ? 1 : 0};
     return Passes{[=](float* gradients, std::int64_t* losses, float* loss, const r3mes_sequences& batch) {
                     r3mes_error error;
                     require(r3mes_train_step(gradients, losses, loss, model, &batch, &options, &error), error);

@@ -23,8 +23,8 @@ export interface ComputeOptions {
 
 export type Sequences = Pick<SequencesRequest, 'tokens' | 'sequenceLength' | 'lora' | 'adapter'>;
 
-/** Large enough to keep the threads busy, small enough for tens of megabytes on small models. */
-const DEFAULT_MICRO_BATCH = 4;
+/** Tokens a thread that a micro-batch of the CPU has at least: its activations then stay in the caches, measured fastest. */
+const TOKENS_A_THREAD = 256;
 const MAX_THREADS = 1024;
 
 const CODES: ReadonlySet<string> = new Set(['BAD_SHAPE', 'BAD_VALUE', 'NOT_FINITE', 'BAD_TOKEN', 'NO_LABELS', 'OVERFLOW', 'OUT_OF_MEMORY', 'CANCELLED', 'DEVICE_FAILED']);
@@ -61,13 +61,15 @@ async function onSequences<T>(sequences: Sequences, options: ComputeOptions, cal
   signal?.addEventListener('abort', onAbort, { once: true });
   const { tokens, sequenceLength, lora, adapter } = sequences;
   const gpu = usedGpu();
+  const threads = options.threads ?? defaultThreads();
+  const cpuMicroBatch = Math.min(4096, Math.max(1, Math.floor((TOKENS_A_THREAD * threads) / sequenceLength)));
   const request: SequencesRequest = {
     tokens,
     sequenceLength,
     ...(lora === undefined ? {} : { lora }),
     ...(adapter === undefined ? {} : { adapter }),
-    threads: options.threads ?? defaultThreads(),
-    microBatch: options.microBatch ?? (gpu === undefined ? DEFAULT_MICRO_BATCH : 0),
+    threads,
+    microBatch: options.microBatch ?? (gpu === undefined ? cpuMicroBatch : 0),
     cancel,
     onCpu: gpu === undefined,
   };
@@ -75,7 +77,7 @@ async function onSequences<T>(sequences: Sequences, options: ComputeOptions, cal
     return await computed(() => call(request), signal);
   } catch (error) {
     if (!takeOver(error, gpu)) throw error;
-    return await computed(() => call({ ...request, microBatch: options.microBatch ?? DEFAULT_MICRO_BATCH, onCpu: true }), signal);
+    return await computed(() => call({ ...request, microBatch: options.microBatch ?? cpuMicroBatch, onCpu: true }), signal);
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }

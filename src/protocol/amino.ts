@@ -42,7 +42,10 @@ function toJson(value: unknown, path: string, rules: AminoMessage['rules']): Ami
   if (typeof value === 'string') return rule?.decimal === true ? decimalText(value) : value;
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  // Some decimals are bytes: the digits of the integer.
+  if (value instanceof Uint8Array && rule?.decimal === true) return decimalText(Buffer.from(value).toString('latin1'));
+  // A Dec in a bytes field is the text of its whole number.
+  if (value instanceof Uint8Array) return rule?.decimal === true ? decimalText(Buffer.from(value).toString('utf8')) : Buffer.from(value).toString('base64');
   if (Array.isArray(value)) return value.map((item: unknown) => toJson(item, path, rules));
   if (typeof value !== 'object' || value === null) throw new Error(`${path}: ${typeof value} has no Amino form`);
   if (isAny(value)) return { ...aminoOfAny(value) };

@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly sizeBytes: number;
   /** Exactly the bytes [offset, offset + length), which lie within `sizeBytes`. Nobody writes into them. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `target` from `offset`; where it is there, a large tensor costs no memory beside its own. */
+  readInto?(offset: number, target: Uint8Array): Promise<void>;
 }
 
 /** The files of a model by their names. */

@@ -103,6 +103,10 @@ export class TensorFiles {
     if (end - begin <= PART_BYTES) return { dtype, shape, bytes: await source.read(begin, end - begin) };
     try {
       const bytes = new Uint8Array(end - begin);
+      if (source.readInto !== undefined) {
+        await source.readInto(begin, bytes);
+        return { dtype, shape, bytes };
+      }
       let at = 0;
       for await (const part of readParts(source, begin, end)) {
         bytes.set(part, at);

@@ -34,6 +34,7 @@ import { AuthInfo, TxBody, TxRaw } from '../../src/protocol/gen/cosmos/tx/v1beta
 import type { Any } from '../../src/protocol/gen/google/protobuf/any.js';
 import {
   CheckTxType,
+  type CommitInfo,
   type Event,
   type ExecTxResult,
   type RequestFinalizeBlock,
@@ -100,6 +101,8 @@ export interface SignOptions {
 export interface BlockOptions {
   readonly timeSeconds?: bigint;
   readonly proposer?: Uint8Array;
+  /** Who voted for the last block; by default the engine says nothing. */
+  readonly commit?: CommitInfo;
   /** Puts the transactions into the block as they are, as a faulty majority could, past Prepare- and ProcessProposal. */
   readonly force?: boolean;
 }
@@ -245,7 +248,7 @@ export class TestChain {
 
   /** Seals a block of `txs`. @throws where the proposal is refused, a handler has a bug, or results are missing. */
   async block(txs: readonly Uint8Array[] = [], options: BlockOptions = {}): Promise<TestBlock> {
-    const { timeSeconds = this.#timeSeconds + (this.#options.blockSeconds ?? 5n), proposer = PROPOSER, force = false } = options;
+    const { timeSeconds = this.#timeSeconds + (this.#options.blockSeconds ?? 5n), proposer = PROPOSER, force = false, commit } = options;
     const height = this.height + 1n;
     const header = { height, time: { seconds: timeSeconds, nanos: 0 }, nextValidatorsHash: new Uint8Array(32), proposerAddress: proposer };
     const prepared = await this.#app.prepareProposal({
@@ -261,7 +264,7 @@ export class TestChain {
       const { status } = await this.#app.processProposal({ ...header, txs: blockTxs, hash, proposedLastCommit: undefined, misbehavior: [] });
       if (status !== ProposalStatus.ACCEPT) throw new Error(`own proposal refused: ${this.reports.join('; ')}`);
     }
-    const request: RequestFinalizeBlock = { ...header, txs: blockTxs, hash, decidedLastCommit: undefined, misbehavior: [] };
+    const request: RequestFinalizeBlock = { ...header, txs: blockTxs, hash, decidedLastCommit: commit, misbehavior: [] };
     const response = await this.#app.finalizeBlock(request);
     if (response.txResults.length !== blockTxs.length) {
       throw new Error(`expected ${blockTxs.length} results, got ${response.txResults.length}`);

@@ -57,7 +57,7 @@ if (height === 0n) {
 say({ started: Number(height), appHash: Buffer.from(info.lastBlockAppHash).toString('hex'), whole });
 while (height < BigInt(lastText)) {
   height++;
-  const { appHash } = await app.finalizeBlock({ txs: [], height, time: { seconds: 1n + height, nanos: 0 }, proposerAddress: new Uint8Array(20) });
+  const { appHash } = await app.finalizeBlock({ txs: [], misbehavior: [], height, time: { seconds: 1n + height, nanos: 0 }, proposerAddress: new Uint8Array(20) });
   await app.commit();
   say({ committed: Number(height), appHash: Buffer.from(appHash).toString('hex') });
 }

@@ -42,6 +42,7 @@ export const remes = (amount: number): bigint => BigInt(Math.round(amount * 1_00
 const PROPOSER_ADDRESS = sha256(utf8('r3mes test validator')).subarray(0, 20);
 const VRF_SECRET = taggedHash('test-vrf');
 const DUMMY_CID = cidOfBytes(utf8('anything')).toString();
+const MODULE_ACCOUNTS = ['node', 'challenge', 'fee_collector', 'distribution', 'gov', 'bonded_tokens_pool', 'not_bonded_tokens_pool'].map(moduleAddress);
 export const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
 const FEES_BALANCE = 10_000n * UREMES_PER_REMES;
 
@@ -392,7 +393,7 @@ export class Simulation {
   /** The books: supply = sum of all known balances = genesis + minted − burned; the stake escrow = sum of all stakes. */
   async books(): Promise<{ supply: bigint; balances: bigint; expectedSupply: bigint; escrow: bigint; stakes: bigint }> {
     const accounts = [...this.miners, ...this.proposers, ...this.verifiers].map((a) => a.account.address);
-    const all = [...accounts, this.outsider.address, testAccount('treasury').address, ...['node', 'challenge', 'fee_collector'].map(moduleAddress)];
+    const all = [...accounts, this.outsider.address, testAccount('treasury').address, ...MODULE_ACCOUNTS];
     let balances = 0n;
     for (const address of all) balances += await this.chain.balance(address);
     let stakes = 0n;
@@ -401,20 +402,20 @@ export class Simulation {
     return {
       supply: await this.chain.supply(),
       balances,
-      expectedSupply: GENESIS_SUPPLY + (await this.minted()) - burnedBySlash - this.burnedBonds,
+      expectedSupply: GENESIS_SUPPLY + (await this.minted()) - burnedBySlash - this.burnedBonds - this.trail.feesBurned,
       escrow: await this.chain.balance(moduleAddress('node')),
       stakes,
     };
   }
 
   /** What the bank's events say was minted and burned, in uremes: a second count beside the modules' own. */
-  readonly trail = { minted: 0n, burned: 0n };
+  readonly trail = { minted: 0n, burned: 0n, feesBurned: 0n };
 
   #follow(events: readonly TestEvent[]): void {
     const amount = (e: TestEvent) => BigInt((e.attributes['amount'] ?? '').replace(/uremes$/, ''));
     for (const e of events) {
       if (e.type === 'coinbase') this.trail.minted += amount(e);
-      if (e.type === 'burn') this.trail.burned += amount(e);
+      if (e.type === 'burn') this.trail[e.attributes['burner'] === moduleAddress('fee_collector') ? 'feesBurned' : 'burned'] += amount(e);
     }
   }
 
@@ -429,9 +430,8 @@ export class Simulation {
    */
   async invariants(others: readonly string[] = []): Promise<{ left: Record<string, bigint>; right: Record<string, bigint> }> {
     const accounts = [...this.miners, ...this.proposers, ...this.verifiers].map((a) => a.account.address);
-    const modules = ['node', 'challenge', 'fee_collector'].map(moduleAddress);
     let balances = 0n;
-    for (const address of new Set([...accounts, ...others, ...modules, this.outsider.address, testAccount('treasury').address])) {
+    for (const address of new Set([...accounts, ...others, ...MODULE_ACCOUNTS, this.outsider.address, testAccount('treasury').address])) {
       balances += await this.chain.balance(address);
     }
     let stakes = 0n;
@@ -447,7 +447,7 @@ export class Simulation {
       left: { balances, supply, stakes, bonds, emission: await this.minted() },
       right: {
         balances: supply,
-        supply: GENESIS_SUPPLY + this.trail.minted - this.trail.burned,
+        supply: GENESIS_SUPPLY + this.trail.minted - this.trail.burned - this.trail.feesBurned,
         stakes: await this.chain.balance(moduleAddress('node')),
         bonds: await this.chain.balance(moduleAddress('challenge')),
         emission: this.trail.minted + frozen,

@@ -52,7 +52,7 @@ describe('a window', () => {
     expect((await sim.jobs(4n)).map((j) => j.miner)).toEqual([account.address]);
     expect(await sim.slashes()).toEqual([]);
     // Nobody was paid for three windows of nothing, and nobody lost a coin.
-    expect(sim.trail).toEqual({ minted: 0n, burned: 0n });
+    expect(sim.trail).toMatchObject({ minted: 0n, burned: 0n });
     for (const m of sim.miners) expect(await sim.stake(Part.MINER, m.account.address)).toBe(remes(1000));
   });
 

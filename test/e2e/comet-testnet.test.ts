@@ -78,7 +78,7 @@ describe.skipIf(comet === undefined)('a network of four validators', () => {
       proposers.add(headers[0]!.proposer_address.toLowerCase());
     }
     expect([...proposers].sort()).toEqual(nodes.map(({ validator }) => validator).sort());
-    expect((await r3mes(nodes[1]!.home, 'node', 'status')).json).toMatchObject({ engine: 'comet', peers: 3, votingPower: '10', catchingUp: false });
+    expect((await r3mes(nodes[1]!.home, 'node', 'status')).json).toMatchObject({ engine: 'comet', peers: 3, votingPower: '100000', catchingUp: false });
   });
 
   it('takes a transfer at one node and tells of it at another', async () => {

@@ -25,12 +25,19 @@ const CID = cidOfBytes(utf8('anything')).toString();
 
 export const validatorKey = ValidatorKey.fromSeed(new Uint8Array(32).fill(9));
 
-/** @param miner has a registration besides coins; windows stay open for as long as a test takes. */
-export function cosmjsGenesis(accounts: readonly string[], miner: string): GenesisDoc {
+/** What a validator must have bonded for the power that the genesis document gives it, in uremes. */
+export const BONDED = 10_000_000n;
+
+/**
+ * @param miner has a registration besides coins; windows stay open for as long as a test takes.
+ * @param isStaked the miner's account also stands behind the validator, with BONDED.
+ */
+export function cosmjsGenesis(accounts: readonly string[], miner: string, isStaked = false): GenesisDoc {
   const params = profile('dev');
   const app_state = buildAppState({
     profile: { ...params, training: { ...params.training, collectingBlocks: 100_000n } },
     balances: new Map([...accounts, miner].map((address) => [address, BALANCE])),
+    ...(isStaked ? { validators: [{ address: miner, consensusKey: validatorKey.publicKey, selfDelegation: BONDED, moniker: 'staked' }] } : {}),
     nodes: [{ address: miner, part: 'PART_MINER', stake: STAKE }],
     models: [
       Model.fromPartial({

@@ -89,7 +89,6 @@ describe('queries over gRPC', () => {
     expect(await failure(account, { address: stranger })).toEqual([status.NOT_FOUND, expect.stringContaining(stranger)]);
     expect(await failure(account, { address: 'test' })).toEqual([status.INVALID_ARGUMENT, expect.not.stringContaining('rpc error')]);
     expect(await failure(balance, { address: served.account, denom: 'uremes' }, 'x')).toEqual([status.INVALID_ARGUMENT, expect.stringContaining(HEIGHT)]);
-    expect(await failure(raw('cosmos.params.v1beta1.Query', 'Params'), new Uint8Array())).toEqual([status.UNIMPLEMENTED, 'Not Implemented']);
     expect(await failure(raw('cosmos.none.v1.Query', 'Nothing'), new Uint8Array())).toEqual([status.UNIMPLEMENTED, expect.any(String)]);
     expect(await failure(raw('cosmos.bank.v1beta1.Msg', 'Send'), new Uint8Array())).toEqual([status.UNIMPLEMENTED, expect.any(String)]);
     expect(await failure(raw('cosmos.tx.v1beta1.Service', 'GetTx'), Uint8Array.of(255, 255))).toEqual([status.INVALID_ARGUMENT, expect.stringContaining('no such message')]);

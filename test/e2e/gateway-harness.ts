@@ -39,16 +39,19 @@ export async function openGateway(nodeUrl: string, problems: unknown[] = []): Pr
   });
 }
 
-async function answerOf(response: Response): Promise<Answer> {
+export async function answerOf(response: Response): Promise<Answer> {
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: (text === '' ? undefined : JSON.parse(text)) as unknown };
 }
 
-/** @param problems what the gateway reports; a test that expects none looks at it. */
-export async function serve(problems: unknown[] = []): Promise<Served> {
+/**
+ * @param problems what the gateway reports; a test that expects none looks at it.
+ * @param isStaked the account stands behind the validator.
+ */
+export async function serve(problems: unknown[] = [], isStaked = false): Promise<Served> {
   const wallet = await DirectSecp256k1HdWallet.generate(12, { prefix: 'remes' });
   const account = (await wallet.getAccounts())[0]!.address;
-  const node = await startNode(cosmjsGenesis([], account));
+  const node = await startNode(cosmjsGenesis([], account, isStaked));
   const gateway = await openGateway(node.url, problems);
   while (node.engine.height < 2n) await new Promise((resolve) => setTimeout(resolve, 20));
   const client = await SigningStargateClient.connectWithSigner(node.url, wallet);

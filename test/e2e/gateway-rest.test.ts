@@ -151,7 +151,6 @@ describe('queries by REST', () => {
     ['block 0', '/cosmos/base/tendermint/v1beta1/blocks/0', 400, 3],
     ['validators to come', '/cosmos/base/tendermint/v1beta1/validatorsets/999999999', 400, 3],
     ['a route of nobody', '/cosmos/nothing/v1beta1/params', 501, 12],
-    ['a module that this chain has not', '/cosmos/params/v1beta1/subspaces', 501, 12],
     ['a wrong verb', '/cosmos/tx/v1beta1/simulate', 501, 12],
     ['a path that is badly encoded', '/cosmos/bank/v1beta1/balances/%E0%A4%A', 501, 12],
     ['the root', '/', 501, 12],

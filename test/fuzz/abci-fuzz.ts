@@ -68,8 +68,9 @@ interface History {
   init: RequestInitChain | undefined;
   /** Requests of the blocks that were committed. */
   readonly blocks: RequestFinalizeBlock[];
-  pending: RequestFinalizeBlock | undefined;
+  pending: { readonly request: RequestFinalizeBlock; readonly appHash: string } | undefined;
   height: bigint;
+  /** Of the newest committed block. */
   appHash: string;
 }
 
@@ -102,15 +103,15 @@ function recorded(app: Application, history: History): Application {
     finalizeBlock: async (request) => {
       history.pending = undefined;
       const response = await app.finalizeBlock(request);
-      history.pending = copied(request);
-      history.appHash = toHex(response.appHash);
+      history.pending = { request: copied(request), appHash: toHex(response.appHash) };
       return response;
     },
     commit: async () => {
       const response = await app.commit();
       if (history.pending !== undefined) {
-        history.blocks.push(history.pending);
-        history.height = history.pending.height;
+        history.blocks.push(history.pending.request);
+        history.height = history.pending.request.height;
+        history.appHash = history.pending.appHash;
       }
       history.pending = undefined;
       return response;
@@ -306,6 +307,6 @@ async function sameAgain(history: History, seed: string): Promise<void> {
   }
   const info = await app.info({ version: '', blockVersion: 0n, p2pVersion: 0n, abciVersion: '' });
   if (info.lastBlockHeight !== history.height) throw new Error(`seed ${seed}: expected height ${history.height}, got ${info.lastBlockHeight}`);
-  if (history.pending === undefined && appHash !== history.appHash) throw new Error(`seed ${seed}: expected app hash ${history.appHash}, got ${appHash}`);
+  if (appHash !== history.appHash) throw new Error(`seed ${seed}: expected app hash ${history.appHash}, got ${appHash}`);
 }
 

@@ -19,6 +19,9 @@ typedef struct {
   /** Asked between pieces of work, from any thread; anything but 0 ends the call with R3MES_CANCELLED. May be null. */
   int (*cancelled)(void *context);
   void *context;
+  /** Memory for what the backward pass needs of the layers of a micro-batch; where they need more, only the input of every
+   *  layer is kept and layers are computed again. 0: 1 GiB. */
+  int64_t activation_bytes;
 } r3mes_run_options;
 
 /** Sequences of equal length. The label of a token is the next one of its sequence; the last has none. */

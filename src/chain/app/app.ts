@@ -17,6 +17,7 @@ import type { PreparedVersion } from '../store/multistore.js';
 import { type StateOptions, StateStore } from '../store/state.js';
 import type { Base } from './base.js';
 import { APP_STORE, type ChainInfo, readBlockTime, readChainInfo, writeBlockTime, writeChainInfo } from './chain-info.js';
+import { firstValidators, misbehaviorOf, votesOf } from './commit-info.js';
 import { ExecutionContext, ReadContext } from './context.js';
 import { type Report, TxExecutor, toAbciEvents, toFailure } from './executor.js';
 import { blockMaxBytes, blockMaxGas, packBlock, refusalOfTxs } from './proposal.js';
@@ -123,6 +124,7 @@ class ChainApp implements Application {
     }
     const ctx = new ExecutionContext(block, branch);
     for (const module of this.#modules) module.initGenesis(ctx, appState[module.name] ?? {});
+    const validators = firstValidators(request.validators, this.#validatorUpdates(ctx));
 
     this.#info = info;
     this.#genesis = branch;
@@ -130,7 +132,7 @@ class ChainApp implements Application {
     this.#checkBranch = undefined;
     // What the first block's app hash would be if it changed nothing: nodes with different genesis files disagree at once.
     const { appHash } = this.#store.prepare(info.initialHeight, branch.changes());
-    return { consensusParams: info.consensusParams, validators: [], appHash };
+    return { consensusParams: info.consensusParams, validators, appHash };
   }
 
   checkTx(request: abci.RequestCheckTx): Promise<abci.ResponseCheckTx> {
@@ -173,7 +175,7 @@ class ChainApp implements Application {
       throw new R3mesError({ code: 'WRONG_HEIGHT', message: `expected block ${this.#nextHeight(info)}, got block ${request.height}` });
     }
     this.#pending = undefined;
-    const block = blockOf(info, request);
+    const block = finalBlockOf(info, request);
     const branch = new Branch(this.#view());
     const hooks = new ExecutionContext(block, branch);
     const [first, rest] = this.#splitProposerTx(request.txs);
@@ -184,10 +186,11 @@ class ChainApp implements Application {
     const txResults = first === undefined ? [] : [emptyResult()];
     for (const tx of rest) txResults.push(this.#deliver(block, branch, tx, info));
     for (const module of this.#modules) module.endBlock?.(hooks);
+    const validatorUpdates = this.#validatorUpdates(hooks);
 
     const prepared = this.#store.prepare(block.height, branch.changes());
     this.#pending = { timeSeconds: block.timeSeconds, prepared };
-    return { events: toAbciEvents(hooks.events), txResults, validatorUpdates: [], consensusParamUpdates: undefined, appHash: prepared.appHash };
+    return { events: toAbciEvents(hooks.events), txResults, validatorUpdates, consensusParamUpdates: undefined, appHash: prepared.appHash };
   }
 
   /** @throws DatabaseError where the block could not be written; the state is then the one before it. */
@@ -231,6 +234,10 @@ class ChainApp implements Application {
 
   applySnapshotChunk(): Promise<abci.ResponseApplySnapshotChunk> {
     return Promise.resolve({ result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] });
+  }
+
+  #validatorUpdates(ctx: ExecutionContext): abci.ValidatorUpdate[] {
+    return this.#modules.flatMap((module) => module.validatorUpdates?.(ctx) ?? []);
   }
 
   #deliver(block: BlockInfo, branch: Branch, tx: Uint8Array, info: ChainInfo): abci.ExecTxResult {
@@ -302,6 +309,12 @@ function blockOf(info: ChainInfo, request: { height: bigint; time: Timestamp | u
     genesisTimeSeconds: info.genesisTimeSeconds,
     proposerAddress: request.proposerAddress,
   };
+}
+
+/** With what only a decided block tells. */
+function finalBlockOf(info: ChainInfo, request: abci.RequestFinalizeBlock): BlockInfo {
+  const block = blockOf(info, request);
+  return { ...block, votes: votesOf(request.decidedLastCommit), misbehavior: misbehaviorOf(request.misbehavior, block, info.consensusParams.evidence) };
 }
 
 /**

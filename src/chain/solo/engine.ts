@@ -242,7 +242,7 @@ export class SoloEngine {
   async #execute(state: ChainState, block: Block, id: BlockID, txs: readonly Uint8Array[]): Promise<ResponseFinalizeBlock> {
     const height = state.height + 1n;
     const results = await this.#calls.run(() => this.#app.finalizeBlock(finalizeRequest(block, id, state.power)));
-    checkResults(results, txs.length, height, this.validatorKey.publicKey, state.power);
+    checkResults(results, txs.length, height);
     await saveResults(this.store, height, txs, results);
     await this.#calls.run(() => this.#app.commit());
     this.#state = {

@@ -11,7 +11,7 @@ import type { ResponseFinalizeBlock, ResponseInfo, ResponseInitChain } from '../
 import { type GenesisDoc, genesisDocToJson } from '../../protocol/genesis-doc.js';
 import { merkleRoot } from '../../protocol/merkle.js';
 import type { Application } from '../abci/application.js';
-import { BLOCK_PROTOCOL, type ChainState, checkResults, finalizeRequest, updatedParams } from './block-builder.js';
+import { BLOCK_PROTOCOL, type ChainState, checkFirstValidators, checkResults, finalizeRequest, updatedParams } from './block-builder.js';
 import { type BlockStore, damaged, genesisHash } from './block-store.js';
 import { NO_BLOCK_ID, resultsHash } from './hashing.js';
 import type { ValidatorKey } from './validator-key.js';
@@ -109,11 +109,11 @@ async function initChain({ app, genesis, key }: HandshakeInput, power: bigint): 
     appStateBytes: utf8(JSON.stringify(genesis.appState)),
     initialHeight: genesis.initialHeight,
   });
-  checkResults({ events: [], txResults: [], validatorUpdates: init.validators, consensusParamUpdates: undefined, appHash: init.appHash }, 0, 0n, key.publicKey, power);
+  checkFirstValidators(init.validators, key.publicKey, power);
   return init;
 }
 
-async function replay({ app, store, directory, key }: HandshakeInput, first: ChainState, info: ResponseInfo): Promise<ChainState> {
+async function replay({ app, store, directory }: HandshakeInput, first: ChainState, info: ResponseInfo): Promise<ChainState> {
   const from = info.lastBlockHeight === 0n ? first.initialHeight : info.lastBlockHeight + 1n;
   let appHash = info.lastBlockHeight === 0n ? first.appHash : info.lastBlockAppHash;
   for (let height = from; height <= store.height; height++) {
@@ -123,7 +123,7 @@ async function replay({ app, store, directory, key }: HandshakeInput, first: Cha
     requireAppHash(height, block.header.appHash, appHash);
     const results = await app.finalizeBlock(finalizeRequest(block, id, first.power));
     const txs = block.data?.txs ?? [];
-    checkResults(results, txs.length, height, key.publicKey, first.power);
+    checkResults(results, txs.length, height);
     const before = store.results(height);
     if (before !== undefined) requireAppHash(height + 1n, before.appHash, results.appHash);
     await saveResults(store, height, txs, results);

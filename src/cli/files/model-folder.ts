@@ -6,6 +6,8 @@ import { InvalidInputError } from '../../protocol/errors.js';
 import type { ByteSource, ModelFolder } from '../../train/index.js';
 import { isMissing } from './atomic.js';
 
+const MOST_AT_ONCE = 1_073_741_824;
+
 interface Identity {
   readonly ino: number;
   readonly size: number;
@@ -21,22 +23,27 @@ function isSame(a: Identity, b: Identity): boolean {
  */
 function fileSource(file: string, seen: Identity): ByteSource {
   const changed = (): InvalidInputError => new InvalidInputError(`${file} changed while it was read`, 'run the same again when nothing writes into it');
+  const readInto = async (offset: number, target: Uint8Array): Promise<void> => {
+    const handle = await open(file, 'r');
+    try {
+      if (!isSame(await handle.stat(), seen)) throw changed();
+      for (let done = 0; done < target.length; ) {
+        // One read of the system gives no more than 2 GiB.
+        const { bytesRead } = await handle.read(target, done, Math.min(target.length - done, MOST_AT_ONCE), offset + done);
+        if (bytesRead === 0) throw changed();
+        done += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+  };
   return {
     sizeBytes: seen.size,
+    readInto,
     async read(offset, length) {
-      const handle = await open(file, 'r');
-      try {
-        if (!isSame(await handle.stat(), seen)) throw changed();
-        const bytes = new Uint8Array(length);
-        for (let done = 0; done < length; ) {
-          const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-          if (bytesRead === 0) throw changed();
-          done += bytesRead;
-        }
-        return bytes;
-      } finally {
-        await handle.close();
-      }
+      const bytes = new Uint8Array(length);
+      await readInto(offset, bytes);
+      return bytes;
     },
   };
 }

@@ -85,7 +85,8 @@ async function serve({ home, address }: AppSettings, wrap: (app: Application) =>
   const database = await LevelDatabase.open(home.state);
   try {
     const report = (text: string): void => tell({ type: 'report', text });
-    const app = createApp({ database, report: (text, cause) => report(cause === undefined ? text : `${text}: ${describeError(cause).message}`), ...createModules(vrfSecret) });
+    const reportBug = (text: string, cause?: unknown): void => report(cause === undefined ? text : `${text}: ${describeError(cause).message}`);
+    const app = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
     const { lastBlockHeight, lastBlockAppHash } = await app.info({ version: '', blockVersion: 0n, p2pVersion: 0n, abciVersion: '' });
     const server = await AbciServer.listen({
       app: wrap(observed(app, (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),

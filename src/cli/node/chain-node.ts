@@ -58,7 +58,7 @@ export async function openChainNode(options: ChainNodeOptions): Promise<ChainNod
   const opened = new Opened();
   try {
     const database = await opened.add(LevelDatabase.open(options.state), (db) => db.close());
-    const app = createApp({ database, report, ...createModules(options.vrfSecret) });
+    const app = createApp({ database, report, ...createModules(options.vrfSecret, report) });
     const engine = await opened.add(SoloEngine.open({ app, genesis, validatorKey, directory: options.blocks, sealing, onBlock }), (e) => e.stop());
     const listening = RpcServer.listen({ engine, port, ...(host === undefined ? {} : { host }), moniker, report: (error) => report(String(error)) });
     const rpc = await opened.add(listening, (server) => server.close());

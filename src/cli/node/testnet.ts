@@ -23,6 +23,8 @@ const HOST = '127.0.0.1';
 const PORTS_PER_NODE = 10;
 /** Of every operator but the first, who has the rest. */
 const OPERATOR_COINS = 1_000_000n * UREMES_PER_REMES;
+/** What every operator delegates to its own validator, in whole REMES: its voting power. */
+const STAKE_REMES = 100_000n;
 const WALLET = 'operator';
 
 export interface TestnetOptions {
@@ -103,7 +105,7 @@ async function refuseExisting(folder: string): Promise<void> {
 async function makeGenesis(options: TestnetOptions, nodes: readonly [Made, ...Made[]]): Promise<string> {
   const { chainId, profile, step, signal } = options;
   const [first, ...others] = nodes;
-  const keysOf = ({ validator, vrfSecret, name }: Made) => ({ validatorKey: validator, vrfSecret, name });
+  const keysOf = ({ validator, vrfSecret, name, address }: Made) => ({ validatorKey: validator, vrfSecret, name, stake: { operator: address, remes: STAKE_REMES } });
   const genesis = await foundChain({
     chainId,
     profile,

@@ -10,7 +10,7 @@ import { InvalidInputError } from '../../protocol/errors.js';
 import type { Model } from '../../protocol/gen/remes/remes/v1/model.js';
 import { DEFAULT_CONSENSUS_PARAMS, type GenesisDoc } from '../../protocol/genesis-doc.js';
 import { taggedHash } from '../../protocol/hash.js';
-import { profile, type ProfileName } from '../../protocol/params.js';
+import { profile, type ProfileName, UREMES_PER_REMES } from '../../protocol/params.js';
 import { vrfPublicKey } from '../../protocol/vrf.js';
 import { type ContentStore, openLocalStore } from '../../storage/index.js';
 import { prepareModel } from '../devnet/model.js';
@@ -27,6 +27,8 @@ export interface GenesisValidatorKeys {
   readonly vrfSecret: Uint8Array;
   /** What others call it. */
   readonly name?: string;
+  /** Validates by stake: the account that runs it, and what it delegates to itself, in whole REMES. Else by the genesis document, for ever. */
+  readonly stake?: { readonly operator: string; readonly remes: bigint };
 }
 
 export interface FoundOptions {
@@ -63,7 +65,10 @@ function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): 
   const { manifest, manifestCid } = dataset;
   const appState = buildAppState({
     profile: profile(options.profile),
-    balances: genesisBalances(options.founder, options.accounts),
+    balances: genesisBalances(options.founder, options.accounts, validators.reduce((sum, { stake }) => sum + (stake?.remes ?? 0n) * UREMES_PER_REMES, 0n)),
+    validators: validators.flatMap(({ validatorKey, name = '', stake }) =>
+      stake === undefined ? [] : [{ address: stake.operator, consensusKey: validatorKey.publicKey, selfDelegation: stake.remes * UREMES_PER_REMES, moniker: name }],
+    ),
     nodes: [],
     models: [model],
     datasets: [
@@ -84,7 +89,7 @@ function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): 
     chainId,
     initialHeight: 1n,
     consensusParams: DEFAULT_CONSENSUS_PARAMS,
-    validators: validators.map(({ validatorKey, name }) => validatorKey.genesisValidator(undefined, name)),
+    validators: validators.map(({ validatorKey, name, stake }) => validatorKey.genesisValidator(stake?.remes, name)),
     appHash: new Uint8Array(),
     appState,
   };

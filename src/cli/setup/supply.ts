@@ -29,9 +29,9 @@ export function parseAccounts(given: readonly string[]): Map<string, bigint> {
   return accounts;
 }
 
-/** The founder gets what the others leave of the supply. */
-export function genesisBalances(founder: string, accounts: ReadonlyMap<string, bigint>): Map<string, bigint> {
+/** The founder gets what the others leave of the supply. @param delegated uremes that validators stake at genesis. */
+export function genesisBalances(founder: string, accounts: ReadonlyMap<string, bigint>, delegated = 0n): Map<string, bigint> {
   const balances = new Map(accounts);
-  balances.set(founder, (accounts.get(founder) ?? 0n) + GENESIS_SUPPLY - total(accounts));
+  balances.set(founder, (accounts.get(founder) ?? 0n) + GENESIS_SUPPLY - delegated - total(accounts));
   return balances;
 }

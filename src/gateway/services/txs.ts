@@ -1,4 +1,5 @@
 /** cosmos.tx.v1beta1.Service: simulate, send and find transactions. */
+import { RpcAnswerError } from '../../client/rpc.js';
 import { toHex } from '../../protocol/bytes.js';
 import type { TxResponse } from '../../protocol/gen/cosmos/base/abci/v1beta1/abci.js';
 import { TxResponse as TxResponseCodec } from '../../protocol/gen/cosmos/base/abci/v1beta1/abci.js';
@@ -73,8 +74,9 @@ async function getTxs(request: s.GetTxsEventRequest, { backend }: ServiceContext
   try {
     found = await backend.request('tx_search', { query, prove: false, ...page, order_by: order }, txSearchAnswer);
   } catch (error) {
-    const isMistake = ['failed to parse query', 'page should be within', 'the query '].some((words) => nodeSays(error, words));
-    throw isMistake && error instanceof Error ? invalidArgument(error.message) : error;
+    // Engines word it in many ways; all that a search can be refused for is its query, page or order.
+    const isMistake = error instanceof RpcAnswerError && !nodeSays(error, 'indexing is disabled');
+    throw isMistake ? invalidArgument(error.message) : error;
   }
   const times = new Map<bigint, string>();
   for (const { height } of found.txs) if (!times.has(height)) times.set(height, await blockTime(backend, height));

@@ -111,7 +111,7 @@ describe('a genesis', () => {
     ['model.models.0.lora.targets', ['v_proj', 'q_proj'], /expected targets without repetition in the order q_proj/],
     ['model.models.0.lora.rank', 65, /app_state\.model\.models\[0\]\.lora\.rank/],
     ['dataset.datasets.0.training_chunks', 0, /app_state\.dataset\.datasets\[0\]\.training_chunks/],
-    ['governance', {}, /app_state\.governance: no module of this name; expected auth, bank, node/],
+    ['governance', {}, /app_state\.governance: no module of this name; expected auth, bank, staking/],
   ])('with another %s is refused by its name', async (path, value, error) => {
     const refusal = await app.initChain(request(changed(path, value))).then(
       () => undefined,
