@@ -33,11 +33,11 @@ int main() {
   const int sequences = 6, length = 40;
   const vector<std::int32_t> tokens = test::random_tokens(random, sequences * length, shape.vocab_size);
   const r3mes_sequences batch{tokens.data(), sequences, length, &lora, adapter.data(), size};
-  const r3mes_run_options options{1, 0, nullptr, nullptr};
+  const r3mes_run_options options{1, 0, nullptr, nullptr, 0};
 
   Result expected{vector<float>(size), vector<std::int64_t>(sequences)};
   float loss = 0.0f;
-  const r3mes_run_options on_cpu{1, 2, nullptr, nullptr};
+  const r3mes_run_options on_cpu{1, 2, nullptr, nullptr, 0};
   CHECK_OK(r3mes_train_step(expected.gradients.data(), expected.losses.data(), &loss, model, &batch, &on_cpu, &error));
 
   // What the model and the whole job take, from a twin with room for both.
@@ -49,7 +49,7 @@ int main() {
     const Step step(whole, batch, options, Step::Kind::kTrain);
     job_bytes = step.plan().bytes;
     CHECK(step.plan().micro_batch == sequences && !step.plan().recompute);
-    const r3mes_run_options two{1, 2, nullptr, nullptr};
+    const r3mes_run_options two{1, 2, nullptr, nullptr, 0};
     CHECK((Step(whole, batch, two, Step::Kind::kTrain).plan().micro_batch == 2));
   }
 
