@@ -219,7 +219,7 @@ describe('validators of a genesis', () => {
     expect(powers).toEqual([100n, 50n]);
     expect((await start(appState(), [])).validators).toHaveLength(2);
     expect((await start(appState((state) => delete state['staking']), [validator('dave', 1n)]).catch((error: unknown) => error))).toMatchObject({
-      message: expect.stringMatching(/^app_state\.staking: coins of the not bonded pool: expected 0/) as string,
+      message: expect.stringMatching(/^app_state\.staking: coins of the bonded pool: expected 0/) as string,
     });
     await expect(start(appState(), [validator('bob', 50n), validator('alice', 99n)])).rejects.toThrow(/validators: key [0-9a-f]{64} has power 99 in the genesis document, but 100/);
     await expect(start(appState(), [validator('bob', 50n)])).rejects.toThrow(/is a validator by app_state.staking, but not in the genesis document/);
@@ -227,7 +227,7 @@ describe('validators of a genesis', () => {
 
   it.each<[string, (staking: { validators: Record<string, unknown>[]; delegations: Record<string, unknown>[] } & Record<string, unknown>) => void, RegExp]>([
     ['shares that nobody has', (s) => s.delegations.pop(), /app_state\.staking: shares of validator remesvaloper/],
-    ['tokens that nobody paid', (s) => (s.validators[0]!['tokens'] = '1'), /app_state\.staking: coins of the not bonded pool/],
+    ['tokens that nobody paid', (s) => (s.validators[0]!['tokens'] = '1'), /app_state\.staking: coins of the bonded pool/],
     ['one key twice', (s) => (s.validators[1]!['consensus_pubkey'] = s.validators[0]!['consensus_pubkey']), /validators\[1\]\.consensus_pubkey: belongs to two/],
     ['one operator twice', (s) => s.validators.push(s.validators[0]!), /validators\[2\]\.operator_address: .* is named twice/],
     ['a delegation to nobody', (s) => (s.delegations[1]!['validator_address'] = C), /delegations\[1\]\.validator_address: there is no validator/],

@@ -21,6 +21,9 @@ const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
 /** For fees and bonds, besides the stake. */
 const LIQUID = 1_000n * UREMES_PER_REMES;
 
+/** What the treasury delegates to the one validator, which is its own. */
+const SELF_DELEGATION = 1_000n * UREMES_PER_REMES;
+
 /** Time of genesis with a seed: a constant, since nothing may depend on the clock. */
 const SEEDED_GENESIS_SECONDS = 1_767_225_600n; // 2026-01-01T00:00:00Z
 
@@ -66,12 +69,13 @@ function genesis(chainId: string, settings: DevnetSettings, keys: DevnetKeys, mo
   const nodes = genesisNodes(keys);
   const balances = new Map(keys.accounts.map((a) => [a.address, LIQUID]));
   const given = nodes.reduce((sum, n) => sum + n.stake, 0n) + LIQUID * BigInt(balances.size);
-  balances.set(keys.treasury.address, GENESIS_SUPPLY - given);
+  balances.set(keys.treasury.address, GENESIS_SUPPLY - given - SELF_DELEGATION);
   const validator = ValidatorKey.fromSeed(keys.validatorSeed);
   const { manifest } = dataset;
   const appState = buildAppState({
     profile: profile('dev'),
     balances,
+    validators: [{ address: keys.treasury.address, consensusKey: validator.publicKey, selfDelegation: SELF_DELEGATION, moniker: 'devnet' }],
     nodes,
     models: [model.record],
     datasets: [
@@ -93,7 +97,7 @@ function genesis(chainId: string, settings: DevnetSettings, keys: DevnetKeys, mo
     chainId,
     initialHeight: 1n,
     consensusParams: DEFAULT_CONSENSUS_PARAMS,
-    validators: [validator.genesisValidator()],
+    validators: [validator.genesisValidator(SELF_DELEGATION / UREMES_PER_REMES)],
     appHash: new Uint8Array(),
     appState,
   };
