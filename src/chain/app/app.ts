@@ -153,7 +153,8 @@ class ChainApp implements Application {
     const ctx = new ReadContext(blockOf(info, request), this.#view());
     const first = this.#proposerTx?.build(ctx);
     const limits = { maxBytes: request.maxTxBytes, maxGas: blockMaxGas(info.consensusParams) };
-    return Promise.resolve({ txs: packBlock(first, request.txs, limits, this.#proposerTx, this.#decoder(ctx)) });
+    const params = this.#base.accounts.params(ctx);
+    return Promise.resolve({ txs: packBlock(first, request.txs, limits, this.#proposerTx, (tx) => this.#executor.inspect(tx, params)) });
   }
 
   processProposal(request: abci.RequestProcessProposal): Promise<abci.ResponseProcessProposal> {
