@@ -14,11 +14,19 @@ import { describeError } from '../frame/errors.js';
 import { type BlockLine, blockLine } from './block-line.js';
 import { genesisInvalid, readGenesis, readNodeKeys } from './genesis.js';
 import type { NodeHome } from './home.js';
+import { type AppMetrics } from '../metrics/app-metrics.js';
 
 /** What the parent tells first. */
 export interface AppSettings {
   readonly home: NodeHome;
   readonly address: AbciAddress;
+  /** Whether it is measured. */
+  readonly metrics?: boolean;
+}
+
+/** What the parent asks later: its metrics. */
+export interface MetricsQuestion {
+  readonly id: number;
 }
 
 export interface AppFailure {
@@ -33,6 +41,7 @@ export type AppMessage =
   | { readonly type: 'ready'; readonly address: string; readonly height: string; readonly appHash: string }
   | { readonly type: 'block'; readonly line: BlockLine }
   | { readonly type: 'report'; readonly text: string }
+  | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   /** The node cannot go on. */
   | { readonly type: 'failed'; readonly error: AppFailure };
 
@@ -78,15 +87,26 @@ function failureOf(error: unknown, genesisFile: string): AppFailure {
   return { code, message, hint, retryable };
 }
 
+/** Measures the application and answers the parent's questions; the libraries are loaded only where somebody wants that. */
+async function measured(app: Application): Promise<Application> {
+  const [{ createAppMetrics }, { metered }] = await Promise.all([import('../metrics/app-metrics.js'), import('../metrics/metered.js')]);
+  const metrics: AppMetrics = createAppMetrics();
+  process.on('message', ({ id }: MetricsQuestion) => {
+    void metrics.registry.metrics().then((text) => tell({ type: 'metrics', id, text }));
+  });
+  return metered(app, metrics);
+}
+
 /** Opens state and socket. @returns what closes them. */
-async function serve({ home, address }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
+async function serve({ home, address, metrics }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
   const genesis = await readGenesis(home.genesisFile, undefined);
   const { vrfSecret } = await readNodeKeys(home, genesis);
   const database = await LevelDatabase.open(home.state);
   try {
     const report = (text: string): void => tell({ type: 'report', text });
     const reportBug = (text: string, cause?: unknown): void => report(cause === undefined ? text : `${text}: ${describeError(cause).message}`);
-    const app = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
+    const bare = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
+    const app = metrics === true ? await measured(bare) : bare;
     const { lastBlockHeight, lastBlockAppHash } = await app.info({ version: '', blockVersion: 0n, p2pVersion: 0n, abciVersion: '' });
     const server = await AbciServer.listen({
       app: wrap(observed(app, (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),

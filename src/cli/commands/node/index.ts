@@ -20,6 +20,9 @@ const p2pPort = optional(integer({ placeholder: 'N', summary: 'port for peers un
 const API_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve REST too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
 const GRPC_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve gRPC too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
 
+const METRICS_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve metrics to Prometheus there, e.g. 127.0.0.1:26660; port 0 takes any free one; off does not', parse: parseListenAddress };
+const COMET_METRICS_ADDRESS = { placeholder: 'HOST:PORT', summary: "serve CometBFT's own metrics there; else what config.toml says", parse: parseListenAddress };
+
 const RUNNING = {
   running: 'whether a node runs in this home',
   pid: 'its process, null where none runs',
@@ -27,25 +30,30 @@ const RUNNING = {
   rpc: 'URL of its RPC',
   api: 'URL of its REST, null where it serves none',
   grpc: 'address of its gRPC, null where it serves none',
+  metrics: 'URL of its metrics, null where nothing is measured',
+  cometMetrics: "URL of CometBFT's own metrics, null where they are off",
   height: 'newest block, as text; null where it does not answer',
   appHash: 'application hash of that block in hexadecimal',
   engine: 'solo or comet',
   catchingUp: 'whether it still fetches blocks that others have',
   peers: 'how many other nodes it is connected to',
   mempoolTxs: 'transactions that wait for a block',
+  mempoolBytes: 'their size',
   votingPower: 'voting power of its validator, as text; 0 where it is none',
+  missedBlocks: "how many blocks of the chain's window its validator has not signed, as text; null where it is none",
   blockMs: 'milliseconds from one block to the next',
   rssBytes: 'resident memory of its process',
   appPid: 'process of the application under CometBFT, else null',
   appRssBytes: 'resident memory of that process',
   cometPid: 'process of CometBFT, else null',
   cometRssBytes: 'resident memory of that process',
+  totalRssBytes: 'resident memory of all its processes',
   mode: 'foreground or background',
   startedAt: 'when it began to answer',
   log: 'its log file',
 };
 
-const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, api: RUNNING.api, grpc: RUNNING.grpc, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
+const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, api: RUNNING.api, grpc: RUNNING.grpc, metrics: RUNNING.metrics, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
 
 const start = defineCommand({
   name: 'start',
@@ -61,6 +69,8 @@ const start = defineCommand({
     p2pPort,
     api: optional(parsed(API_ADDRESS)),
     grpc: optional(parsed(GRPC_ADDRESS)),
+    metrics: optional(parsed(METRICS_ADDRESS)),
+    cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
     detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
@@ -100,6 +110,8 @@ const restart = defineCommand({
     p2pPort,
     api: optional(parsed(API_ADDRESS)),
     grpc: optional(parsed(GRPC_ADDRESS)),
+    metrics: optional(parsed(METRICS_ADDRESS)),
+    cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
     force: flag('end the old one by force if it does not stop in 5 seconds'),
