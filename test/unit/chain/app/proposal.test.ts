@@ -125,13 +125,36 @@ describe('gas', () => {
     const meter = new GasMeter(10_000n);
     const metered = new MeteredStore(store, meter);
     metered.set(Uint8Array.of(1), new Uint8Array(9));
-    expect(meter.used).toBe(KV_GAS.writeFlat + 10n * KV_GAS.writePerByte);
+    expect(meter.used).toBe(BigInt(KV_GAS.writeFlat + 10 * KV_GAS.writePerByte));
     metered.get(Uint8Array.of(1));
-    expect(meter.used).toBe(2300n + KV_GAS.readFlat + 10n * KV_GAS.readPerByte);
+    expect(meter.used).toBe(2300n + BigInt(KV_GAS.readFlat + 10 * KV_GAS.readPerByte));
     metered.delete(Uint8Array.of(1));
-    expect(meter.used).toBe(3330n + KV_GAS.deleteFlat);
+    expect(meter.used).toBe(3330n + BigInt(KV_GAS.deleteFlat));
     expect(() => metered.set(Uint8Array.of(2), new Uint8Array(1000))).toThrow(/out of gas in write; gas wanted: 10000, used: 36360/);
     expect(kept.size).toBe(0);
     expect(() => meter.consume(-1n, 'nothing')).toThrow(/negative gas/);
+  });
+
+  it('counts as one big number would, below and above what a number holds', () => {
+    const small = fc.integer({ min: 0, max: 5_000_000 }).map((amount) => ({ small: true, amount: BigInt(amount) }));
+    const large = fc.bigInt({ min: 0n, max: 2n ** 64n }).map((amount) => ({ small: false, amount }));
+    const limit = fc.oneof(fc.bigInt({ min: 0n, max: 20_000_000n }), fc.bigInt({ min: 0n, max: 2n ** 63n }), fc.constantFrom(2n ** 50n - 1n, 2n ** 50n, 2n ** 50n + 1n));
+    fc.assert(
+      fc.property(limit, fc.array(fc.oneof({ weight: 5, arbitrary: small }, { weight: 1, arbitrary: large }), { maxLength: 30 }), (bound, charges) => {
+        const meter = new GasMeter(bound);
+        let used = 0n;
+        for (const { small: isSmall, amount } of charges) {
+          used += amount;
+          const charge = () => {
+            if (isSmall) meter.consumeSmall(Number(amount), 'a test');
+            else meter.consume(amount, 'a test');
+          };
+          if (used > bound) expect(charge).toThrow(`out of gas in a test; gas wanted: ${bound}, used: ${used}`);
+          else charge();
+          expect(meter.used).toBe(used);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
