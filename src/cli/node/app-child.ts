@@ -80,7 +80,7 @@ function askMetrics(child: ChildProcess, id: number): Promise<string> {
  * @throws R3mesError as the application says, e.g. DATABASE_*, or NODE_FAILED where it ended without a word.
  */
 export async function startApp(options: AppChildOptions): Promise<AppChild> {
-  const { home, address, metrics, entry, onBlock, report, onFailed } = options;
+  const { home, address, rpc, metrics, entry, onBlock, report, onFailed } = options;
   const child = fork(entry, [home.state], { execArgv: [...SMALL_HEAP_ARGS], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = exitOf(child);
   const { pid } = child;
@@ -97,7 +97,7 @@ export async function startApp(options: AppChildOptions): Promise<AppChild> {
     void ended.then((how) => reject(new R3mesError({ code: 'NODE_FAILED', message: `the application ended while it started: ${how}`, hint: `see ${home.logFile} and ${home.crashFile}` })));
   });
   if (pid !== undefined) await recordChild(home.appPidFile, pid, home.state);
-  child.send({ home, address, ...(metrics === undefined ? {} : { metrics }) } satisfies AppSettings, () => undefined); // a child that is gone already is told by its exit
+  child.send({ home, address, rpc, ...(metrics === undefined ? {} : { metrics }) } satisfies AppSettings, () => undefined); // a child that is gone already is told by its exit
   try {
     const { address: listening, height, appHash } = await ready;
     isReady = true;

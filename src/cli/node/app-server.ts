@@ -5,8 +5,12 @@
 import { createApp } from '../../chain/app/app.js';
 import { createModules } from '../../chain/app/modules.js';
 import type { Application } from '../../chain/abci/application.js';
+import { withTxService } from '../../chain/abci/tx-service.js';
 import { type AbciAddress, AbciServer } from '../../chain/abci/server.js';
 import { LevelDatabase } from '../../chain/store/level.js';
+import { RpcConnection } from '../../client/rpc.js';
+import { rpcBackend } from '../../gateway/backend.js';
+import { findTx } from '../../gateway/services/txs.js';
 import type { ResponseFinalizeBlock } from '../../protocol/gen/tendermint/abci/types.js';
 import { InvalidInputError } from '../../protocol/errors.js';
 import { toHex } from '../../protocol/bytes.js';
@@ -20,6 +24,8 @@ import { type AppMetrics } from '../metrics/app-metrics.js';
 export interface AppSettings {
   readonly home: NodeHome;
   readonly address: AbciAddress;
+  /** CometBFT's RPC: its index of transactions is what `GetTx` is answered from. */
+  readonly rpc: string;
   /** Whether it is measured. */
   readonly metrics?: boolean;
 }
@@ -97,8 +103,11 @@ async function measured(app: Application): Promise<Application> {
   return metered(app, metrics);
 }
 
+/** CometBFT answers from its own databases, without asking the application; still, a block must not wait long for it. */
+const FIND_TX_MS = 1000;
+
 /** Opens state and socket. @returns what closes them. */
-async function serve({ home, address, metrics }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
+async function serve({ home, address, rpc, metrics }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
   const genesis = await readGenesis(home.genesisFile, undefined);
   const { vrfSecret } = await readNodeKeys(home, genesis);
   const database = await LevelDatabase.open(home.state);
@@ -108,8 +117,9 @@ async function serve({ home, address, metrics }: AppSettings, wrap: (app: Applic
     const bare = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
     const app = metrics === true ? await measured(bare) : bare;
     const { lastBlockHeight, lastBlockAppHash } = await app.info({ version: '', blockVersion: 0n, p2pVersion: 0n, abciVersion: '' });
+    const backend = rpcBackend(new RpcConnection(rpc, FIND_TX_MS));
     const server = await AbciServer.listen({
-      app: wrap(observed(app, (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),
+      app: wrap(observed(withTxService(app, (hash) => findTx(backend, hash)), (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),
       address,
       report,
       onException: (kind, error) => {

@@ -163,6 +163,7 @@ export class CometNode {
       const app = await startApp({
         home: settings.home,
         address: this.#place.address,
+        rpc: this.start.rpc,
         metrics: settings.metrics !== undefined,
         entry: appEntry,
         report,
