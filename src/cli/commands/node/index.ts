@@ -1,6 +1,7 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
 import { choice, flag, integer, list, optional, parsed, setting, text } from '../../frame/option.js';
 import { parseListenAddress } from '../../node/listen-address.js';
+import { FOUNDING_COMMANDS, FOUNDING_GROUPS } from './founding.js';
 
 const MIN_BLOCK_MS = 20;
 const MAX_BLOCK_MS = 3_600_000;
@@ -257,6 +258,7 @@ const testnet = defineCommand({
 
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api',
-  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, init, genesis',
+  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...FOUNDING_COMMANDS],
+  groups: FOUNDING_GROUPS,
 };
