@@ -189,12 +189,16 @@ const devnet = defineCommand({
     cheaters: integer({ placeholder: 'N', summary: 'cheaters besides them: odd ones submit noise, even ones copy', min: 0, max: 100, fallback: '1' }),
     chunkTokens: integer({ placeholder: 'N', summary: 'tokens of one chunk', min: 16, max: 65_536, fallback: '2048' }),
     data: optional(text({ placeholder: 'FILE', summary: 'text to train on, .csv, .jsonl or .txt; else the sample dataset' })),
-    seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere: the same hashes at every height' })),
+    engine: choice({ placeholder: 'NAME', summary: 'solo: one validator, and blocks that wait for every role; comet: a network under CometBFT, where blocks come as time passes', choices: ['solo', 'comet'], fallback: 'solo' }),
+    validators: integer({ placeholder: 'N', summary: 'validators under CometBFT, each a node of its own', min: 1, max: 100, fallback: '1', short: 'v' }),
+    cometbft,
+    seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere with the engine solo: the same hashes at every height' })),
     port: integer({ placeholder: 'N', summary: 'port of the RPC; 0 takes any free one', min: 0, max: 65_535, fallback: '0' }),
     keep: flag('stay up for clients after the last round'),
   },
   examples: [
     ['node devnet', 'three rounds with three honest miners and one cheater'],
+    ['node devnet --engine comet --validators 4 --rounds 1', 'one round on a network of four validators'],
     ['node devnet --rounds 20 --cheaters 0 --data shakespeare.txt --json', 'for scripts: an event a line, then the result'],
   ],
   json: {
