@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
 #include <unordered_map>
 
 #include "../cpu/failure.h"
@@ -33,17 +34,26 @@ void run_kernel(bool tensor, const Grid& grid, const void* args) {
 
 class Twin : public Device {
  public:
-  explicit Twin(bool tensor) : tensor_(tensor) {}
+  Twin(bool tensor, std::size_t bytes) : tensor_(tensor), free_(bytes) {}
 
   void* allocate(std::size_t bytes) override {
+    if (bytes > free_) {
+      throw cpu::Failure(R3MES_OUT_OF_MEMORY, "the twin has " + std::to_string(free_) + " bytes free, expected " + std::to_string(bytes));
+    }
     void* memory = std::aligned_alloc(kAlign, (bytes / kAlign + 1) * kAlign);
     if (memory == nullptr) throw std::bad_alloc();
     // No kernel may count on what it did not write.
     std::memset(memory, 0x7f, bytes);
+    sizes_[memory] = bytes;
+    free_ -= bytes;
     return memory;
   }
-  void release(void* memory) override { std::free(memory); }
-  std::size_t free_bytes() override { return std::size_t{1} << 30; }
+  void release(void* memory) override {
+    free_ += sizes_.at(memory);
+    sizes_.erase(memory);
+    std::free(memory);
+  }
+  std::size_t free_bytes() override { return free_; }
   void upload(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void fill(void* to, int byte, std::size_t bytes) override { std::memset(to, byte, bytes); }
@@ -52,6 +62,8 @@ class Twin : public Device {
  private:
   static constexpr std::size_t kAlign = 256;
   bool tensor_;
+  std::size_t free_;
+  std::unordered_map<void*, std::size_t> sizes_;
 };
 
 }  // namespace
@@ -65,6 +77,6 @@ class Twin : public Device {
 R3MES_KERNELS(R3MES_TWIN)
 #undef R3MES_TWIN
 
-std::unique_ptr<Device> make_twin(bool tensor) { return std::make_unique<Twin>(tensor); }
+std::unique_ptr<Device> make_twin(bool tensor, std::size_t bytes) { return std::make_unique<Twin>(tensor, bytes); }
 
 }  // namespace r3mes::cuda

@@ -8,7 +8,7 @@
 
 namespace r3mes::cuda {
 
-/** `tensor`: with the twin of tensor cores, else with dp4a. */
-std::unique_ptr<Device> make_twin(bool tensor);
+/** `tensor`: with the twin of tensor cores, else with dp4a. `bytes`: what it says of its memory, and gives of it. */
+std::unique_ptr<Device> make_twin(bool tensor, std::size_t bytes = std::size_t{1} << 31);
 
 }  // namespace r3mes::cuda

@@ -29,7 +29,9 @@ bool same_by_session(const test::RandomCase& c, const r3mes_model* model, const 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
   const std::uint64_t first = std::strtoull(argv[1], nullptr, 10), count = std::strtoull(argv[2], nullptr, 10);
-  const r3mes_run_options options{std::atoi(argv[3]), std::atoi(argv[4]), nullptr, nullptr};
+  r3mes_run_options options{};
+  options.threads = std::atoi(argv[3]);
+  options.micro_batch = std::atoi(argv[4]);
   int failed = 0;
   for (std::uint64_t number = first; number < first + count; ++number) {
     test::RandomCase c(number);

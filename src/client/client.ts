@@ -50,6 +50,8 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** Millionths of an uremes a gas; absent: the chain's lowest. */
   readonly gasPriceMicro?: bigint;
+  /** URLs of other nodes of the same chain, asked while the first cannot be reached. */
+  readonly otherUrls?: readonly string[];
 }
 
 export interface ChainStatus {
@@ -104,14 +106,19 @@ export class ChainClient {
   }
 
   /** @throws R3mesError NODE_UNREACHABLE (retryable), NODE_ANSWER; InvalidInputError for what is no URL. */
-  static async connect(url: string, { timeoutMs = TIMEOUT_MS, gasPriceMicro }: ConnectOptions = {}): Promise<ChainClient> {
-    const rpc = new RpcConnection(url, timeoutMs);
+  static async connect(url: string, { timeoutMs = TIMEOUT_MS, gasPriceMicro, otherUrls = [] }: ConnectOptions = {}): Promise<ChainClient> {
+    const rpc = new RpcConnection(url, timeoutMs, otherUrls);
     const { chainId } = await readStatus(rpc);
     return new ChainClient(rpc, chainId, gasPriceMicro);
   }
 
   get url(): string {
     return this.#rpc.url;
+  }
+
+  /** Queries of the state as it was after a block that the node keeps. */
+  queriesAt(height: bigint): ChainQueries {
+    return new ChainQueries(this.#rpc, height);
   }
 
   status(): Promise<ChainStatus> {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import { R3mesError } from '../protocol/errors.js';
-import { int64Text, type RpcConnection, readAnswer } from './rpc.js';
+import { base64Bytes, int64Text, type RpcConnection, readAnswer } from './rpc.js';
 
 const PAGE_ITEMS = 100;
 /** A node whose lists never end is broken. */
@@ -19,7 +19,11 @@ const blocksAnswer = z.object({
   blocks: z.array(z.object({ block: z.object({ header: z.object({ height: int64Text }) }) })).nullish(),
   total_count: int64Text,
 });
-const resultsAnswer = z.object({ finalize_block_events: eventList });
+const resultsAnswer = z.object({
+  txs_results: z.array(z.object({ code: z.number().default(0), codespace: z.string().default(''), log: z.string().default(''), events: eventList })).nullish(),
+  finalize_block_events: eventList,
+  app_hash: base64Bytes,
+});
 
 export interface ChainEvent {
   readonly type: string;
@@ -35,6 +39,16 @@ export interface FoundTx {
   /** 0: it was executed. */
   readonly code: number;
   readonly events: readonly ChainEvent[];
+}
+
+/** What executing a block gave. */
+export interface BlockResults {
+  /** In the order of the block. `code` 0: it was executed. */
+  readonly txResults: readonly { readonly code: number; readonly codespace: string; readonly log: string; readonly events: readonly ChainEvent[] }[];
+  /** Events that belong to no transaction. */
+  readonly events: readonly ChainEvent[];
+  /** Of the state after the block. */
+  readonly appHash: Uint8Array;
 }
 
 function toEvents(list: z.output<typeof eventList>): ChainEvent[] {
@@ -71,9 +85,17 @@ export class ChainHistory {
   }
 
   /** Events of a block that belong to none of its transactions, in their order. */
-  async blockEvents(height: bigint): Promise<ChainEvent[]> {
-    const answer = await this.#rpc.request('block_results', { height: height.toString() });
-    return toEvents(readAnswer(resultsAnswer, answer, 'block_results').finalize_block_events);
+  async blockEvents(height: bigint): Promise<readonly ChainEvent[]> {
+    return (await this.results(height)).events;
+  }
+
+  async results(height: bigint): Promise<BlockResults> {
+    const answer = readAnswer(resultsAnswer, await this.#rpc.request('block_results', { height: height.toString() }), 'block_results');
+    return {
+      txResults: (answer.txs_results ?? []).map(({ events, ...result }) => ({ ...result, events: toEvents(events) })),
+      events: toEvents(answer.finalize_block_events),
+      appHash: answer.app_hash,
+    };
   }
 
   async #pages<S extends z.ZodType<{ total_count: bigint }>>(method: string, query: string, schema: S, take: (page: z.output<S>) => number): Promise<void> {

@@ -7,7 +7,7 @@ export {
   type TxOutcome,
   type WaitOptions,
 } from './client.js';
-export { type ChainEvent, ChainHistory, type FoundTx } from './history.js';
+export { type BlockResults, type ChainEvent, ChainHistory, type FoundTx } from './history.js';
 export { type ChainMessage, type MessageTypeUrl, createRegistry } from './messages.js';
 export { type AccountInfo, ChainQueries } from './queries.js';
 export { type ChainSigner, signerFromMnemonic, signerFromPrivateKey } from './signer.js';

@@ -43,15 +43,19 @@ export interface AccountInfo {
 
 export class ChainQueries {
   readonly #rpc: RpcConnection;
+  readonly #height: bigint;
 
-  constructor(rpc: RpcConnection) {
+  /** @param height the state to ask; 0: the newest. */
+  constructor(rpc: RpcConnection, height = 0n) {
     this.#rpc = rpc;
+    this.#height = height;
   }
 
   /** One gRPC method by its path. @returns nothing where the node answers NotFound. @throws R3mesError QUERY_FAILED. */
   async call<Q, R>(path: string, request: Codec<Q>, response: Codec<R>, value: Q): Promise<R | undefined> {
     const data = toHex(request.encode(value).finish());
-    const { response: given } = readAnswer(queryAnswer, await this.#rpc.request('abci_query', { path, data, prove: false }), 'abci_query');
+    const params = { path, data, prove: false, ...(this.#height === 0n ? {} : { height: this.#height.toString() }) };
+    const { response: given } = readAnswer(queryAnswer, await this.#rpc.request('abci_query', params), 'abci_query');
     if (given.code === 0) return response.decode(given.value);
     if (/code = NotFound/.test(given.log)) return undefined;
     throw new R3mesError({ code: 'QUERY_FAILED', message: `query ${path} failed: ${given.log} (${given.codespace}/${given.code})` });

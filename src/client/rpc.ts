@@ -23,18 +23,29 @@ export class RpcAnswerError extends R3mesError {
   }
 }
 
+function checkedUrl(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
+    throw new InvalidInputError(`expected the URL of a node, got ${JSON.stringify(url.slice(0, 120))}`, 'write it like http://127.0.0.1:26657');
+  }
+  return url.replace(/\/+$/, '');
+}
+
 export class RpcConnection {
   readonly url: string;
   readonly timeoutMs: number;
+  readonly #urls: readonly string[];
+  /** Index of the node that answered last. */
+  #current = 0;
   #nextId = 1;
 
-  /** @throws InvalidInputError unless `url` is one of http or https. */
-  constructor(url: string, timeoutMs: number) {
-    const parsed = URL.canParse(url) ? new URL(url) : undefined;
-    if (parsed === undefined || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
-      throw new InvalidInputError(`expected the URL of a node, got ${JSON.stringify(url.slice(0, 120))}`, 'write it like http://127.0.0.1:26657');
-    }
-    this.url = url.replace(/\/+$/, '');
+  /**
+   * @param others nodes of the same chain, asked in turn while one cannot be reached.
+   * @throws InvalidInputError unless each URL is one of http or https.
+   */
+  constructor(url: string, timeoutMs: number, others: readonly string[] = []) {
+    this.#urls = [url, ...others].map(checkedUrl);
+    this.url = checkedUrl(url);
     this.timeoutMs = timeoutMs;
   }
 
@@ -48,10 +59,23 @@ export class RpcConnection {
    * @throws R3mesError NODE_UNREACHABLE (retryable) where no sound answer comes; RpcAnswerError where the node says no.
    */
   async request(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    for (let tries = 1; ; tries++) {
+      const asked = this.#current;
+      try {
+        return await this.#ask(this.#urls[asked] ?? this.url, method, params);
+      } catch (error) {
+        if (!(error instanceof R3mesError) || error.code !== 'NODE_UNREACHABLE' || tries >= this.#urls.length) throw error;
+        // Several requests at once may have met the same silence: they move on together.
+        if (this.#current === asked) this.#current = (asked + 1) % this.#urls.length;
+      }
+    }
+  }
+
+  async #ask(url: string, method: string, params: Readonly<Record<string, unknown>>): Promise<unknown> {
     const body = JSON.stringify({ jsonrpc: '2.0', id: this.#nextId++, method, params });
     let text: string;
     try {
-      const response = await fetch(this.url, {
+      const response = await fetch(url, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
         body,
@@ -60,22 +84,22 @@ export class RpcConnection {
       if (Number(response.headers.get('content-length') ?? 0) > MAX_ANSWER_BYTES) throw new Error('its answer is too long');
       text = await response.text();
     } catch (error) {
-      throw this.#unreachable(error);
+      throw this.#unreachable(url, error);
     }
     const parsed = answer.safeParse(parseJson(text));
-    if (!parsed.success) throw this.#unreachable(new Error('its answer is no JSON-RPC'));
+    if (!parsed.success) throw this.#unreachable(url, new Error('its answer is no JSON-RPC'));
     const { error, result } = parsed.data;
     if (error !== undefined) throw new RpcAnswerError(method, error.data ?? error.message);
     return result;
   }
 
-  #unreachable(error: unknown): R3mesError {
+  #unreachable(url: string, error: unknown): R3mesError {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const isTimeout = error instanceof Error && error.name === 'TimeoutError';
     const why = isTimeout ? `no answer within ${this.timeoutMs} ms` : cause instanceof Error ? cause.message : String(cause);
     return new R3mesError({
       code: 'NODE_UNREACHABLE',
-      message: `the node at ${this.url} cannot be reached: ${why}`,
+      message: `the node at ${url} cannot be reached: ${why}`,
       hint: 'start it with: r3mes node start, or name another one with --node URL',
       retryable: true,
       cause: error,

@@ -44,13 +44,21 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 const U64_MAX = (1n << 64n) - 1n;
+const U32_MAX = (1n << 32n) - 1n;
 
 /** 8 bytes, big-endian, so that byte order is numeric order. @throws InvalidInputError outside 0 … 2⁶⁴−1. */
 export function u64be(value: bigint): Uint8Array {
-  if (value < 0n || value > U64_MAX) throw new InvalidInputError(`expected an unsigned 64-bit integer, got ${value}`);
   const out = new Uint8Array(8);
-  new DataView(out.buffer).setBigUint64(0, value);
+  writeU64be(out, 0, value);
   return out;
+}
+
+/** The same into `out`, from `offset` on. */
+export function writeU64be(out: Uint8Array, offset: number, value: bigint): void {
+  if (value < 0n || value > U64_MAX) throw new InvalidInputError(`expected an unsigned 64-bit integer, got ${value}`);
+  // Two small numbers: no view of the array need be made.
+  writeU32be(out, offset, Number(value >> 32n));
+  writeU32be(out, offset + 4, Number(value & U32_MAX));
 }
 
 /** Reads 8 big-endian bytes at `offset`. */
@@ -60,10 +68,18 @@ export function readU64be(bytes: Uint8Array, offset = 0): bigint {
 
 /** 4 bytes, big-endian. @throws InvalidInputError outside 0 … 2³²−1. */
 export function u32be(value: number): Uint8Array {
+  const out = new Uint8Array(4);
+  writeU32be(out, 0, value);
+  return out;
+}
+
+/** The same into `out`, from `offset` on. */
+export function writeU32be(out: Uint8Array, offset: number, value: number): void {
   if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
     throw new InvalidInputError(`expected an unsigned 32-bit integer, got ${value}`);
   }
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value);
-  return out;
+  out[offset] = value >>> 24;
+  out[offset + 1] = value >>> 16;
+  out[offset + 2] = value >>> 8;
+  out[offset + 3] = value;
 }

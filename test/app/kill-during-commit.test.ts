@@ -77,7 +77,7 @@ let directory: string;
 beforeAll(async () => {
   const generated = await readdir('src/protocol/gen', { recursive: true, withFileTypes: true });
   const folders = new Set(generated.filter((entry) => entry.name.endsWith('.ts')).map((entry) => path.relative('src', entry.parentPath)));
-  scripts = await ChildScripts.compile('protocol', ...folders, 'chain', 'chain/app', 'chain/store', 'chain/store/tree', 'chain/modules', 'chain/modules/auth', 'chain/modules/bank');
+  scripts = await ChildScripts.compile('protocol', ...folders, 'chain', 'chain/app', 'chain/store', 'chain/store/tree', 'chain/store/snapshot', 'chain/modules', 'chain/modules/auth', 'chain/modules/bank');
   directory = await mkdtemp(path.join(tmpdir(), 'r3mes-kill-'));
 });
 afterAll(async () => {

@@ -69,7 +69,7 @@ r3mes_status r3mes_cuda_plan_train_step(r3mes_cuda_plan *plan, r3mes_cuda_model 
                                         const r3mes_run_options *options, r3mes_error *error);
 
 /** As in train.h; besides its refusals DEVICE_FAILED. options->micro_batch is the most that is taken, 0: whatever fits;
- *  options->threads is not looked at. NOT_FINITE names the first tensor and index that a kernel saw. */
+ *  options->threads and activation_bytes are not looked at. NOT_FINITE names the first tensor and index that a kernel saw. */
 r3mes_status r3mes_cuda_train_step(float *gradients, int64_t *sequence_losses, float *loss, r3mes_cuda_model *model,
                                    const r3mes_sequences *batch, const r3mes_run_options *options, r3mes_error *error);
 r3mes_status r3mes_cuda_evaluate(int64_t *sequence_losses, float *loss, r3mes_cuda_model *model, const r3mes_sequences *batch,

@@ -2,8 +2,6 @@ import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
 import type * as abci from '../../protocol/gen/tendermint/abci/types.js';
 import {
   CheckTxType,
-  ResponseApplySnapshotChunk_Result as ChunkResult,
-  ResponseOfferSnapshot_Result as OfferResult,
   ResponseProcessProposal_ProposalStatus as ProposalStatus,
 } from '../../protocol/gen/tendermint/abci/types.js';
 import type { Timestamp } from '../../protocol/gen/google/protobuf/timestamp.js';
@@ -14,6 +12,7 @@ import { sdkError } from '../modules/sdk-errors.js';
 import { Branch } from '../store/branch.js';
 import type { Database } from '../store/database.js';
 import type { PreparedVersion } from '../store/multistore.js';
+import type { SnapshotStore } from '../store/snapshot/index.js';
 import { type StateOptions, StateStore } from '../store/state.js';
 import type { Base } from './base.js';
 import { APP_STORE, type ChainInfo, readBlockTime, readChainInfo, writeBlockTime, writeChainInfo } from './chain-info.js';
@@ -23,6 +22,7 @@ import { type Report, TxExecutor, toAbciEvents, toFailure } from './executor.js'
 import { blockMaxBytes, blockMaxGas, packBlock, refusalOfTxs } from './proposal.js';
 import { QueryRouter, type QueryState, simulateQuery } from './queries.js';
 import { SignatureVerifier } from './signature.js';
+import { StateSync } from './state-sync.js';
 
 /** Version of the state machine: blocks of another version are not ours to execute. */
 export const APP_VERSION = 1n;
@@ -31,6 +31,8 @@ export interface AppOptions {
   readonly database: Database;
   /** What of the state is kept on the disk and in memory. */
   readonly state?: StateOptions;
+  /** Snapshots for other nodes; the caller closes it, before the database. Nothing where this node gives none. */
+  readonly snapshots?: SnapshotStore;
   readonly base: Base;
   /** The other modules, in the order of genesis and of hooks. */
   readonly modules: readonly Module[];
@@ -54,6 +56,7 @@ const NO_ADDRESS = new Uint8Array();
 
 class ChainApp implements Application {
   readonly #store: StateStore;
+  readonly #sync: StateSync;
   readonly #base: Base;
   readonly #modules: readonly Module[];
   readonly #proposerTx: ProposerTx | undefined;
@@ -67,8 +70,9 @@ class ChainApp implements Application {
   /** What the mempool's transactions have done since the last commit: their fees and sequences. */
   #checkBranch: Branch | undefined;
 
-  constructor({ database, state, base, modules, proposerTx, report }: AppOptions) {
+  constructor({ database, state, snapshots, base, modules, proposerTx, report }: AppOptions) {
     this.#store = new StateStore(database, state);
+    this.#sync = new StateSync(this.#store, snapshots, report);
     this.#base = base;
     this.#modules = [...base.modules, ...modules];
     this.#proposerTx = proposerTx;
@@ -153,7 +157,8 @@ class ChainApp implements Application {
     const ctx = new ReadContext(blockOf(info, request), this.#view());
     const first = this.#proposerTx?.build(ctx);
     const limits = { maxBytes: request.maxTxBytes, maxGas: blockMaxGas(info.consensusParams) };
-    return Promise.resolve({ txs: packBlock(first, request.txs, limits, this.#proposerTx, this.#decoder(ctx)) });
+    const params = this.#base.accounts.params(ctx);
+    return Promise.resolve({ txs: packBlock(first, request.txs, limits, this.#proposerTx, (tx) => this.#executor.inspect(tx, params)) });
   }
 
   processProposal(request: abci.RequestProcessProposal): Promise<abci.ResponseProcessProposal> {
@@ -201,6 +206,7 @@ class ChainApp implements Application {
     this.#pending = undefined;
     this.#genesis = undefined;
     this.#checkBranch = undefined;
+    this.#sync.afterCommit(BigInt(pending.prepared.version));
     return { retainHeight: 0n };
   }
 
@@ -221,19 +227,22 @@ class ChainApp implements Application {
   }
 
   listSnapshots(): Promise<abci.ResponseListSnapshots> {
-    return Promise.resolve({ snapshots: [] });
+    return Promise.resolve(this.#sync.list());
   }
 
-  loadSnapshotChunk(): Promise<abci.ResponseLoadSnapshotChunk> {
-    return Promise.resolve({ chunk: new Uint8Array() });
+  loadSnapshotChunk(request: abci.RequestLoadSnapshotChunk): Promise<abci.ResponseLoadSnapshotChunk> {
+    return this.#sync.load(request);
   }
 
-  offerSnapshot(): Promise<abci.ResponseOfferSnapshot> {
-    return Promise.resolve({ result: OfferResult.REJECT });
+  offerSnapshot(request: abci.RequestOfferSnapshot): Promise<abci.ResponseOfferSnapshot> {
+    return this.#sync.offer(request);
   }
 
-  applySnapshotChunk(): Promise<abci.ResponseApplySnapshotChunk> {
-    return Promise.resolve({ result: ChunkResult.ABORT, refetchChunks: [], rejectSenders: [] });
+  async applySnapshotChunk(request: abci.RequestApplySnapshotChunk): Promise<abci.ResponseApplySnapshotChunk> {
+    const answer = await this.#sync.apply(request);
+    // With the last chunk the chain is there, as after InitChain and all blocks.
+    if (this.#store.last !== undefined) this.#info ??= readChainInfo(this.#store);
+    return answer;
   }
 
   #validatorUpdates(ctx: ExecutionContext): abci.ValidatorUpdate[] {

@@ -8,9 +8,10 @@ import type { BlockInfo, MessageHandler, Module, ModuleEvent } from '../module.j
 import { SDK_CODES, SDK_CODESPACE, sdkError } from '../modules/sdk-errors.js';
 import type { Branch } from '../store/branch.js';
 import { DatabaseError } from '../store/database.js';
-import { type AnteDeps, type Message, type Mode, runAnte } from './ante.js';
+import { type AnteDeps, type Message, type Mode, requiredSigners, runAnte } from './ante.js';
 import { ExecutionContext, ReadContext } from './context.js';
 import { GasMeter } from './gas.js';
+import type { Candidate } from './proposal.js';
 
 const GAS_MAX = (1n << 63n) - 1n;
 /** Bounds the work that one simulation may cause. */
@@ -76,6 +77,18 @@ export class TxExecutor {
     }
   }
 
+  /** What a proposer must know of a transaction of its mempool; nothing where no block can let it in. @throws DatabaseError */
+  inspect(bytes: Uint8Array, params: AuthParams): Candidate | undefined {
+    try {
+      const { body, authInfo } = this.decode(bytes, params);
+      const signers = requiredSigners(body.messages.map((any) => this.#message(any)));
+      return { gas: authInfo.fee?.gasLimit ?? 0n, signers, sequence: authInfo.signerInfos[0]?.sequence ?? 0n };
+    } catch (error) {
+      toFailure(error, this.#report);
+      return undefined;
+    }
+  }
+
   /**
    * Runs one transaction on `branch`. Its fee and sequence stay on it where the messages fail; nothing stays where it
    * was not let in. Never throws for any bytes, save DatabaseError.
@@ -83,6 +96,7 @@ export class TxExecutor {
    */
   run(block: BlockInfo, branch: Branch, bytes: Uint8Array, mode: Mode, maxGas: bigint): ExecTxResult {
     let meter = new GasMeter(0n);
+    let events: readonly ModuleEvent[] = [];
     const result = { code: 0, data: new Uint8Array(), log: '', info: '', gasWanted: 0n, gasUsed: 0n, events: [] as Event[], codespace: '' };
     try {
       const params = this.#deps.accounts.params(new ReadContext(block, branch));
@@ -94,18 +108,18 @@ export class TxExecutor {
       const ante = ctx.child();
       runAnte(ante, this.#deps, tx, messages, params, mode);
       ctx.adopt(ante);
-      result.events = toAbciEvents(ctx.events);
+      events = ctx.events;
 
       if (mode === 'deliver' || mode === 'simulate') {
         const execution = ctx.child();
         const responses = messages.map((message, index) => runMessage(execution, message, index));
         ctx.adopt(execution);
-        result.events = toAbciEvents(ctx.events);
         result.data = TxMsgData.encode(TxMsgData.fromPartial({ msgResponses: responses })).finish();
       }
     } catch (error) {
       Object.assign(result, toFailure(error, this.#report));
     }
+    result.events = toAbciEvents(events);
     result.gasWanted = meter.limit;
     result.gasUsed = meter.used;
     return result;

@@ -5,7 +5,7 @@ import type { Dataset } from '../../protocol/gen/remes/remes/v1/dataset.js';
 import type { Model } from '../../protocol/gen/remes/remes/v1/model.js';
 import type { Profile } from '../../protocol/params.js';
 import { operatorOfAccount } from '../../protocol/validator-address.js';
-import { NOT_BONDED_POOL } from '../modules/staking/index.js';
+import { BONDED_POOL } from '../modules/staking/index.js';
 import { distributionParamsJson } from '../modules/distribution/index.js';
 import { govParamsJson } from '../modules/gov/index.js';
 import { STAKE_ESCROW } from './modules.js';
@@ -57,14 +57,14 @@ function snakeCase(key: string): string {
   return key.replace(/([A-Z])/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Nobody is bonded in it: the application bonds the most powerful before the first block. */
+/** All of them are bonded, so that no coin moves before the first block, where no event would tell of it. */
 function stakingState(validators: readonly GenesisStakingValidator[]): Record<string, unknown> {
   const decimal = (amount: bigint): string => formatDecimal(toDecimal(amount));
   return {
     validators: validators.map(({ address, consensusKey, selfDelegation, moniker }) => ({
       operator_address: operatorOfAccount(address),
       consensus_pubkey: { '@type': '/cosmos.crypto.ed25519.PubKey', key: consensusKey },
-      status: 'BOND_STATUS_UNBONDED',
+      status: 'BOND_STATUS_BONDED',
       tokens: selfDelegation,
       delegator_shares: decimal(selfDelegation),
       description: { moniker },
@@ -87,7 +87,7 @@ export function buildAppState(spec: GenesisSpec): Record<string, unknown> {
   if (escrow > 0n) balances.set(moduleAddress(STAKE_ESCROW), escrow);
   const validators = spec.validators ?? [];
   const delegated = validators.reduce((sum, { selfDelegation }) => sum + selfDelegation, 0n);
-  if (delegated > 0n) balances.set(moduleAddress(NOT_BONDED_POOL), delegated);
+  if (delegated > 0n) balances.set(moduleAddress(BONDED_POOL), delegated);
   const state = {
     auth: {
       params: Object.fromEntries(Object.entries(profile.auth).map(([key, value]) => [key, String(value)])),

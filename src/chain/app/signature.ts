@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-
-import secp256k1 from 'secp256k1';
+import { hash } from 'node:crypto';
 
 import { PUBKEY_BYTES } from '../../protocol/address.js';
-import { compareBytes, fromHex } from '../../protocol/bytes.js';
-import { keyOf } from '../store/database.js';
+import { compareBytes, concatBytes, fromHex } from '../../protocol/bytes.js';
+import { sha256 } from '../../protocol/hash.js';
+import { type Curve, curve } from './curve.js';
 
 export const SIGNATURE_BYTES = 64;
 
@@ -14,21 +13,26 @@ const ORDER = fromHex('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd
 const ZERO = new Uint8Array(32);
 
 /**
- * Whether `signature` (r ‖ s, 64 bytes, low s) over a SHA-256 digest is by `pubkey` (33 bytes). Every condition is
+ * Whether `signature` (r ‖ s, 64 bytes, low s) over a SHA-256 digest is by `pubkey` (33 bytes). Every condition of form is
  * checked here, so that the native library and its JavaScript stand-in cannot disagree about an edge; never throws.
+ * @param by another implementation, for tests
  */
-export function verifySignature(pubkey: Uint8Array, digest32: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES || digest32.length !== 32 || !isPubkey(pubkey)) return false;
+export function verifySignature(pubkey: Uint8Array, digest32: Uint8Array, signature: Uint8Array, by: Curve = curve): boolean {
+  if (signature.length !== SIGNATURE_BYTES || digest32.length !== 32 || !hasFormOfKey(pubkey)) return false;
   const r = signature.subarray(0, 32);
   const s = signature.subarray(32);
   if (compareBytes(r, ZERO) === 0 || compareBytes(r, ORDER) >= 0) return false;
   if (compareBytes(s, ZERO) === 0 || compareBytes(s, HALF_ORDER) > 0) return false;
-  return secp256k1.ecdsaVerify(signature, digest32, pubkey);
+  return by.verify(pubkey, digest32, signature);
 }
 
 /** Whether these bytes are a compressed point of the curve. */
-export function isPubkey(pubkey: Uint8Array): boolean {
-  return pubkey.length === PUBKEY_BYTES && (pubkey[0] === 2 || pubkey[0] === 3) && secp256k1.publicKeyVerify(pubkey);
+export function isPubkey(pubkey: Uint8Array, by: Curve = curve): boolean {
+  return hasFormOfKey(pubkey) && by.isPoint(pubkey);
+}
+
+function hasFormOfKey(pubkey: Uint8Array): boolean {
+  return pubkey.length === PUBKEY_BYTES && (pubkey[0] === 2 || pubkey[0] === 3);
 }
 
 const MAX_REMEMBERED = 16_384;
@@ -61,6 +65,6 @@ export class SignatureVerifier {
 }
 
 function nameOf(pubkey: Uint8Array, signBytes: Uint8Array, signature: Uint8Array): { digest: Uint8Array; name: string } {
-  const digest = createHash('sha256').update(signBytes).digest();
-  return { digest, name: keyOf(createHash('sha256').update(pubkey).update(digest).update(signature).digest()) };
+  const digest = sha256(signBytes);
+  return { digest, name: hash('sha256', concatBytes(pubkey, digest, signature), 'binary') };
 }

@@ -93,7 +93,7 @@ function signerPubkey(account: Account, { signer, info, index }: SignerPart, mod
   let owner: string;
   try {
     if (typeUrl === MULTISIG_TYPE_URL) {
-      if (!parseMultisig(key).keys.every(isPubkey)) throw sdkError('INVALID_PUBKEY', `a key of signer ${index} is no point of the curve`);
+      if (!parseMultisig(key).keys.every((one) => isPubkey(one))) throw sdkError('INVALID_PUBKEY', `a key of signer ${index} is no point of the curve`);
     } else if (!isPubkey(key)) {
       throw sdkError('INVALID_PUBKEY', `expected a compressed point of ${PUBKEY_BYTES} bytes as public key of signer ${index}, got ${key.length} bytes`);
     }

@@ -94,6 +94,8 @@ export interface CometOverrides {
   readonly p2p: string;
   readonly moniker?: string;
   readonly commitMs?: number;
+  /** `host:port` where CometBFT serves its own metrics. */
+  readonly metrics?: string;
 }
 
 type Key = readonly [section: string, key: string];
@@ -111,6 +113,8 @@ function overridden(values: CometOverrides): readonly (readonly [Key, string | u
     [['p2p', 'laddr'], `tcp://${values.p2p}`],
     [['', 'moniker'], values.moniker],
     [['consensus', 'timeout_commit'], values.commitMs === undefined ? undefined : `${values.commitMs}ms`],
+    [['instrumentation', 'prometheus'], values.metrics === undefined ? undefined : 'true'],
+    [['instrumentation', 'prometheus_listen_addr'], values.metrics],
   ];
 }
 

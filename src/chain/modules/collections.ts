@@ -2,7 +2,7 @@
  * Typed views on a module's store: tables, counters, lists, sets and queues by height. They hold no state of their own,
  * so one instance serves every block and every query.
  */
-import { concatBytes, readU64be, u32be, u64be, utf8 } from '../../protocol/bytes.js';
+import { readU64be, u64be, utf8, writeU32be, writeU64be } from '../../protocol/bytes.js';
 import type { Context, QueryContext } from '../module.js';
 
 /** Keys are made of 64-bit integers (bigint), 32-bit integers (number), text and bytes; the last two carry their length. */
@@ -19,15 +19,29 @@ export interface Place {
   readonly prefix: number;
 }
 
-function encodePart(part: KeyPart): Uint8Array {
-  if (typeof part === 'bigint') return u64be(part);
-  if (typeof part === 'number') return u32be(part);
-  const bytes = typeof part === 'string' ? utf8(part) : part;
-  return concatBytes(u32be(bytes.length), bytes);
+function sizeOf(part: Exclude<KeyPart, string>): number {
+  if (typeof part === 'bigint') return 8;
+  return typeof part === 'number' ? 4 : 4 + part.length;
 }
 
+/** One array, written once: every access to the state begins here. */
 function encodeKey(prefix: number, parts: readonly KeyPart[]): Uint8Array {
-  return concatBytes(Uint8Array.of(prefix), ...parts.map(encodePart));
+  const plain = parts.map((part) => (typeof part === 'string' ? utf8(part) : part));
+  let length = 1;
+  for (const part of plain) length += sizeOf(part);
+  const key = new Uint8Array(length);
+  key[0] = prefix;
+  let at = 1;
+  for (const part of plain) {
+    if (typeof part === 'bigint') writeU64be(key, at, part);
+    else if (typeof part === 'number') writeU32be(key, at, part);
+    else {
+      writeU32be(key, at, part.length);
+      key.set(part, at + 4);
+    }
+    at += sizeOf(part);
+  }
+  return key;
 }
 
 abstract class Collection {

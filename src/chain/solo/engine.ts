@@ -19,7 +19,9 @@ import type { BlockID } from '../../protocol/gen/tendermint/types/types.js';
 import type { GenesisDoc } from '../../protocol/genesis-doc.js';
 import { sha256 } from '../../protocol/hash.js';
 import { compareTime, timeFromMs, timeToMs } from '../../protocol/rfc3339.js';
+import type { IncludedTx } from '../../protocol/tx-response.js';
 import type { Application } from '../abci/application.js';
+import { withTxService } from '../abci/tx-service.js';
 import {
   BLOCK_PROTOCOL,
   type ChainState,
@@ -97,7 +99,7 @@ export class SoloEngine {
   private constructor(options: SoloOptions, store: BlockStore, state: ChainState) {
     const { sealing } = options;
     this.#options = options;
-    this.#app = options.app;
+    this.#app = withTxService(options.app, (hash) => Promise.resolve(this.#findTx(hash)));
     this.genesis = options.genesis;
     this.validatorKey = options.validatorKey;
     this.store = store;
@@ -184,6 +186,15 @@ export class SoloEngine {
 
   query(request: RequestQuery): Promise<ResponseQuery> {
     return this.#calls.run(() => this.#app.query(request));
+  }
+
+  #findTx(hash: Uint8Array): IncludedTx | undefined {
+    const position = this.store.txPosition(hash);
+    if (position === undefined || position.height > this.height) return undefined;
+    const block = this.store.block(position.height);
+    const tx = block?.data?.txs[position.index];
+    const result = this.store.results(position.height)?.txResults[position.index];
+    return tx === undefined || result === undefined ? undefined : { tx, height: position.height, timeSeconds: block?.header?.time?.seconds, result };
   }
 
   info(): Promise<ResponseInfo> {

@@ -25,7 +25,12 @@ const META = {
   last: '\x00l',
   /** height u64be -> app hash(32) | time u64be, for the last `JOURNAL_BLOCKS` heights */
   journal: '\x00j',
+  /** there while a snapshot is being restored: all that the database holds is then a part of it */
+  restoring: '\x00r',
 } as const;
+
+/** What marks a database that holds a part of a snapshot. */
+export const RESTORING = { key: META.restoring, value: Uint8Array.of(1) } as const;
 
 const FORMAT = 2;
 const LAST_BYTES = 1 + 4 * 8 + 32;

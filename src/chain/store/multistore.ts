@@ -135,6 +135,12 @@ export class Multistore {
     yield { key: orphansKey(version), value: encodeOrphans(orphans) };
   }
 
+  /** What is written of a version that came from a snapshot, beside its nodes and values. */
+  *restoredRecords(version: number, roots: Roots): Iterable<Change> {
+    yield { key: versionKey(version), value: encodeRoots(roots) };
+    yield { key: orphansKey(version), value: encodeOrphans(new Map()) };
+  }
+
   /** Makes a prepared version the latest, once it is on the disk. */
   accept({ roots, created }: PreparedVersion): void {
     this.#latest = roots;

@@ -1,12 +1,13 @@
-import { equalBytes } from '../../protocol/bytes.js';
+import { equalBytes, toHex } from '../../protocol/bytes.js';
 import { InvalidInputError } from '../../protocol/errors.js';
 import { Branch } from './branch.js';
-import type { Change, Database, Key, Reader } from './database.js';
-import { type Commits, type LastCommit, journalled, noteCommit, noteLast, noteRollback, readCommits } from './last-commit.js';
+import type { Change, Database, FrozenDatabase, Key, Reader } from './database.js';
+import { type Commits, type LastCommit, journalled, noteCommit, noteLast, noteRollback, readCommits, RESTORING } from './last-commit.js';
 import { Multistore, type PreparedVersion, appHashOf, damaged } from './multistore.js';
 import { takeBack } from './rollback.js';
 import { StateVersion } from './state-version.js';
 import { ValueCache } from './value-cache.js';
+import type { Roots } from './versions.js';
 
 export type { LastCommit } from './last-commit.js';
 
@@ -33,6 +34,8 @@ export class StateStore implements Reader {
   readonly #values: ValueCache;
   readonly #keepVersions: bigint;
   #commits: Commits | undefined;
+  /** Whether the database holds a part of a snapshot, of which nothing may be seen. */
+  #isRestoring = false;
 
   /** @throws DatabaseError DATABASE_CORRUPT where blocks are missing, DATABASE_FORMAT for another version's. */
   constructor(database: Database, options: StateOptions = {}) {
@@ -62,7 +65,9 @@ export class StateStore implements Reader {
     return new StateVersion(this.#database, this.#trees, roots);
   }
 
+  /** @returns nothing while a snapshot is half restored. */
   get(key: Key): Uint8Array | undefined {
+    if (this.#isRestoring) return undefined;
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     const stored = this.#database.get(key);
@@ -89,6 +94,7 @@ export class StateStore implements Reader {
       firstHeight: before?.firstHeight ?? height,
       oldestHeight: (before?.oldestHeight ?? height) + dropped,
     };
+    if (this.#isRestoring) await this.abandonRestore();
     await this.#database.write(this.#batch(commits, prepared, before?.oldestHeight ?? height));
     this.#database.reveal();
     this.#trees.accept(prepared);
@@ -136,13 +142,57 @@ export class StateStore implements Reader {
     return dropped;
   }
 
+  /** The database as it is now, for a snapshot. Right after a commit. */
+  freeze(): FrozenDatabase {
+    return this.#database.freeze();
+  }
+
+  /** Makes room for a snapshot: what an earlier one left goes. @throws Error where a block was committed. */
+  async beginRestore(): Promise<void> {
+    if (this.#commits !== undefined) throw new Error('a snapshot is restored into an empty state only');
+    await this.abandonRestore();
+    this.#isRestoring = true;
+    await this.restore([RESTORING]);
+  }
+
+  /** Writes a part of a snapshot. */
+  async restore(changes: Iterable<Change>): Promise<void> {
+    await this.#database.write(changes);
+    this.#database.reveal();
+  }
+
+  /**
+   * Makes the restored trees the state after block `height`, at once.
+   * @throws InvalidInputError where their root is not `appHash`, or there is no time in them; nothing is changed then.
+   */
+  async finishRestore(height: bigint, roots: Roots, appHash: Uint8Array, timeOf: (state: Reader) => bigint | undefined): Promise<void> {
+    const found = appHashOf(roots);
+    if (!equalBytes(found, appHash)) throw new InvalidInputError(`expected a snapshot of app hash ${toHex(appHash)}, got one of ${toHex(found)}`);
+    const timeSeconds = timeOf(this.#database);
+    if (timeSeconds === undefined) throw new InvalidInputError('the snapshot does not hold the time of its block');
+    const commits = { last: { height, timeSeconds, appHash }, firstHeight: height, oldestHeight: height };
+    await this.restore(chain(noteCommit(commits), this.#trees.restoredRecords(Number(height), roots), [{ ...RESTORING, value: undefined }]));
+    this.#isRestoring = false;
+    this.#open();
+  }
+
+  /** Leaves an empty state. */
+  async abandonRestore(): Promise<void> {
+    await this.#database.clear();
+    this.#values.clear();
+    this.#isRestoring = false;
+  }
+
   close(): Promise<void> {
     return this.#database.close();
   }
 
   #open(): void {
     this.#commits = readCommits(this.#database);
-    if (this.#commits === undefined) return;
+    if (this.#commits === undefined) {
+      this.#isRestoring = this.#database.get(RESTORING.key) !== undefined;
+      return;
+    }
     const { height, appHash } = this.#commits.last;
     this.#trees.open(Number(height));
     if (!equalBytes(appHashOf(this.#trees.latest), appHash)) throw damaged(`the roots of height ${height} are not those of its app hash`);

@@ -1,4 +1,3 @@
-import type { SoloEngine } from '../../chain/solo/index.js';
 import type { ChainQueries } from '../../client/index.js';
 import { moduleAddress } from '../../protocol/address.js';
 import { Part } from '../../protocol/gen/remes/remes/v1/node.js';
@@ -7,16 +6,18 @@ import { Ledger } from '../../protocol/ledger.js';
 import { STAKE_ESCROW } from '../../chain/app/modules.js';
 import { z } from 'zod';
 
+import type { DevnetChain } from './chain.js';
+
 const bankState = z.object({ bank: z.object({ balances: z.array(z.object({ address: z.string(), coins: z.array(z.object({ amount: z.string() })) })) }) });
 
-/** Replays the money of all committed blocks. */
-export function replayMoney(engine: SoloEngine): Ledger {
-  const { bank } = bankState.parse(engine.genesis.appState);
+/** Replays the money of all blocks up to a height. */
+export async function replayMoney(chain: Pick<DevnetChain, 'genesis' | 'results'>, height: bigint): Promise<Ledger> {
+  const { bank } = bankState.parse(chain.genesis.appState);
   const ledger = new Ledger(bank.balances.map(({ address, coins }) => [address, BigInt(coins[0]?.amount ?? '0')] as const));
-  for (let height = engine.genesis.initialHeight; height <= engine.height; height++) {
-    const results = engine.store.results(height);
-    for (const tx of results?.txResults ?? []) for (const event of tx.events) ledger.apply(event);
-    for (const event of results?.events ?? []) ledger.apply(event);
+  for (let at = chain.genesis.initialHeight; at <= height; at++) {
+    const results = await chain.results(at);
+    for (const tx of results.txResults) for (const event of tx.events) ledger.apply(event);
+    for (const event of results.events) ledger.apply(event);
   }
   return ledger;
 }

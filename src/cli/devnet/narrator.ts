@@ -1,4 +1,4 @@
-import type { ResponseFinalizeBlock } from '../../protocol/gen/tendermint/abci/types.js';
+import type { BlockResults } from '../../client/index.js';
 import type { RoleEvent } from '../../roles/role.js';
 import type { Output } from '../frame/output.js';
 import type { JsonObject } from '../frame/json.js';
@@ -51,7 +51,7 @@ export class Narrator {
     this.tell(type, { role, ...toJsonObject(fields) }, ROLE_LINES[type]?.(event, this.names) ?? '');
   }
 
-  block(height: bigint, results: ResponseFinalizeBlock): void {
+  block(height: bigint, results: BlockResults): void {
     const events = [...results.txResults.flatMap((r) => r.events), ...results.events];
     for (const event of events) {
       const line = CHAIN_LINES[event.type];

@@ -11,7 +11,7 @@ import { loadCheckpoint, readAdapter, writeAdapter, writeAdapterConfig } from '.
 import { isMissing, writeFileAtomic } from '../files/atomic.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
 import { checkBooks, replayMoney } from './books.js';
-import type { ChainNode } from './chain-node.js';
+import type { DevnetChain, Head } from './chain.js';
 import type { DevnetKeys } from './keys.js';
 import { devnetRoles } from './keys.js';
 import { heldOutLoss } from './setup.js';
@@ -85,14 +85,30 @@ async function countSlashed(queries: ChainQueries, keys: DevnetKeys, rounds: num
   };
 }
 
-/** Reads the last accepted adapter, measures it, writes it in PEFT's form, and adds everything up. */
-export async function measureOutcome(node: ChainNode, queries: ChainQueries, home: DevnetHome, run: DevnetRun, keys: DevnetKeys, signal: AbortSignal): Promise<DevnetOutcome> {
+/**
+ * Reads the last accepted adapter, measures it, writes it in PEFT's form, and adds everything up.
+ * @param queries of the state at `head`: the chain may go on meanwhile.
+ */
+export async function measureOutcome(
+  chain: DevnetChain,
+  head: Head,
+  queries: ChainQueries,
+  home: DevnetHome,
+  run: DevnetRun,
+  keys: DevnetKeys,
+  signal: AbortSignal,
+): Promise<DevnetOutcome> {
   const record = await queries.model();
   const dataset = await queries.dataset(1n);
   const last = await queries.window(BigInt(run.settings.rounds));
   if (record === undefined || dataset === undefined || last === undefined) {
     throw new R3mesError({ code: 'UNKNOWN_MODEL', message: 'the chain lost its model, dataset or last window' });
   }
+  const ledger = await replayMoney(chain, head.height);
+  const genesisSupply = ledger.supply - ledger.minted + ledger.burned;
+  const books = await checkBooks(queries, ledger, genesisSupply);
+  const slashed = await countSlashed(queries, keys, run.settings.rounds);
+  const tokens = await tokensTrained(queries, run.settings.rounds);
   const adapterCid = last.accepted?.adapterCid ?? last.baseAdapterCid;
   const store = await openLocalStore(home.content);
   try {
@@ -107,21 +123,16 @@ export async function measureOutcome(node: ChainNode, queries: ChainQueries, hom
     await writeFileAtomic(path.join(home.adapter, 'adapter_model.safetensors'), writeAdapter(adapter));
     await writeFileAtomic(path.join(home.adapter, 'adapter_config.json'), writeAdapterConfig(loraSettings(record), record.name));
 
-    const ledger = replayMoney(node.engine);
-    const genesisSupply = ledger.supply - ledger.minted + ledger.burned;
-    const books = await checkBooks(queries, ledger, genesisSupply);
     const moved = await bytesMoved(home, keys);
-    const slashed = await countSlashed(queries, keys, run.settings.rounds);
-    const info = await node.engine.info();
     return {
       heldOutLossBefore: run.heldOutLossBefore,
       heldOutLossAfter: after,
-      tokensTrained: await tokensTrained(queries, run.settings.rounds),
+      tokensTrained: tokens,
       bytesMoved: moved,
       bytesFullModel: (moved * record.fullParameters) / record.adapterParameters,
       adapterCid,
-      appHash: toHex(info.lastBlockAppHash),
-      height: info.lastBlockHeight,
+      appHash: toHex(head.appHash),
+      height: head.height,
       honestSlashed: slashed.honest,
       cheatersSlashed: slashed.cheaters,
       balancesReconciled: books.isReconciled,

@@ -1,15 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { ChainClient } from '../../client/index.js';
+import { type BlockResults, ChainClient } from '../../client/index.js';
 import { R3mesError } from '../../protocol/errors.js';
-import type { ResponseFinalizeBlock } from '../../protocol/gen/tendermint/abci/types.js';
 import type { SealingPolicy } from '../../chain/solo/index.js';
 import { confirmationNeeded } from '../frame/errors.js';
 import type { Context } from '../frame/context.js';
 import { isMissing } from '../files/atomic.js';
 import { acquirePidFile } from '../files/pid-file.js';
-import { startChainNode, type ChainNode } from './chain-node.js';
+import type { ChainHooks, DevnetChain } from './chain.js';
 import { devnetRoles, keysFromJson, OBSERVER, type DevnetKeys } from './keys.js';
 import { Names } from './names.js';
 import { Narrator } from './narrator.js';
@@ -17,6 +16,7 @@ import { measureOutcome, type DevnetOutcome } from './outcome.js';
 import { readRound } from './round.js';
 import { devnetHome, runSchema, type DevnetHome, type DevnetRun, type DevnetSettings } from './settings.js';
 import { saveRun, setUp } from './setup.js';
+import { startSoloChain } from './solo-chain.js';
 import { Workers } from './workers.js';
 
 /** Seconds of block time a block, where a seed rules out the clock. */
@@ -29,6 +29,8 @@ export interface DevnetOptions {
   readonly settings: DevnetSettings;
   readonly port: number;
   readonly keep: boolean;
+  /** Path of CometBFT; needed where the settings name validators. */
+  readonly cometbft?: string;
   /** See `WorkersOptions`. */
   readonly workerFile?: string;
 }
@@ -86,7 +88,7 @@ export async function runDevnet(ctx: Context, options: DevnetOptions): Promise<D
 class Devnet {
   readonly #names: Names;
   readonly #narrator: Narrator;
-  readonly #blocks: { height: bigint; results: ResponseFinalizeBlock }[] = [];
+  readonly #blocks: { height: bigint; results: BlockResults }[] = [];
   #wake: () => void = () => undefined;
   #failure: Error | undefined;
 
@@ -100,21 +102,27 @@ class Devnet {
     this.#narrator = new Narrator(ctx.out, this.#names);
   }
 
-  async play({ keep, workerFile }: Pick<DevnetOptions, 'keep' | 'workerFile'>): Promise<DevnetOutcome> {
+  private async startChain(cometbft: string | undefined): Promise<DevnetChain> {
     const { home, keys, run, ctx } = this;
-    const node = await startChainNode({
-      home,
-      keys,
-      port: run.port,
-      sealing: sealingPolicy(run.settings, keys),
+    const hooks: ChainHooks = {
       onBlock: (height, results) => this.noticeBlock(height, results),
       report: (text) => ctx.out.log('warn', text),
-    });
-    node.engine.finished.catch((error: unknown) => this.fail(error));
-    const client = await ChainClient.connect(node.url);
+    };
+    const { validators } = run.settings;
+    if (validators === undefined) return startSoloChain({ home, keys, port: run.port, sealing: sealingPolicy(run.settings, keys), ...hooks });
+    if (cometbft === undefined) throw new R3mesError({ code: 'COMET_MISSING', message: 'expected the path of CometBFT: this devnet is a network' });
+    const { startCometChain } = await import('./comet-chain.js');
+    return startCometChain({ home, validators, cometbft, signal: ctx.signal, ...hooks });
+  }
+
+  async play({ keep, workerFile, cometbft }: Pick<DevnetOptions, 'keep' | 'workerFile' | 'cometbft'>): Promise<DevnetOutcome> {
+    const { home, keys, run, ctx } = this;
+    const chain = await this.startChain(cometbft);
+    chain.finished.catch((error: unknown) => this.fail(error));
+    const client = await ChainClient.connect(chain.url, { otherUrls: chain.otherUrls });
     const workers = new Workers({
       home,
-      nodeUrl: node.url,
+      chain,
       lastWindow: BigInt(run.settings.rounds),
       onEvent: (role, event) => this.#narrator.role(role, event),
       onFailure: (error) => this.fail(error),
@@ -122,28 +130,29 @@ class Devnet {
     });
     ctx.signal.addEventListener('abort', () => this.#wake(), { once: true });
     try {
-      this.banner(node);
+      this.banner(chain);
       for (const role of devnetRoles(keys)) workers.start(role);
-      await this.watch(node, client);
+      await this.watch(chain, client);
       const progress = await ctx.progress('measuring the trained adapter');
-      const outcome = await measureOutcome(node, client.queries, home, run, keys, ctx.signal);
+      const head = await chain.head();
+      const outcome = await measureOutcome(chain, head, client.queriesAt(head.height), home, run, keys, ctx.signal);
       progress.succeed();
       await saveRun(home, { ...run, finished: true });
-      if (keep) await this.stayUp(node);
+      if (keep) await this.stayUp(chain);
       return outcome;
     } finally {
       await workers.stop();
-      await node.stop();
+      await chain.stop();
     }
   }
 
-  private banner(node: ChainNode): void {
+  private banner(chain: DevnetChain): void {
     const { settings, chainId } = this.run;
     const people = `${settings.miners} honest miners, ${settings.cheaters} cheaters, ${settings.proposers} proposers, ${settings.verifiers} verifiers`;
-    this.#narrator.tell('devnet', { chainId, rpc: node.url, home: this.home.root, ...settings }, `chain ${chainId}, RPC ${node.url}\n${people}, ${settings.rounds} rounds; home ${this.home.root}`);
+    this.#narrator.tell('devnet', { chainId, rpc: chain.url, home: this.home.root, ...settings }, `chain ${chainId}, RPC ${[chain.url, ...chain.otherUrls].join(', ')}\n${people}, ${settings.rounds} rounds; home ${this.home.root}`);
   }
 
-  private noticeBlock(height: bigint, results: ResponseFinalizeBlock): void {
+  private noticeBlock(height: bigint, results: BlockResults): void {
     this.#blocks.push({ height, results });
     this.#wake();
   }
@@ -153,20 +162,19 @@ class Devnet {
     this.#wake();
   }
 
-  /** Follows the chain block by block until the last round is settled; blocks wait for this as for every role. */
-  private async watch(node: ChainNode, client: ChainClient): Promise<void> {
+  /** Follows the chain block by block until the last round is settled; where blocks wait for roles, they wait for this too. */
+  private async watch(chain: DevnetChain, client: ChainClient): Promise<void> {
     const { rounds } = this.run.settings;
-    const { engine } = node;
-    let shown = engine.height > 0n ? await this.roundsBefore(client) : 0;
-    engine.roles.join(OBSERVER);
-    if (shown < rounds && engine.height > 0n) engine.roles.ready(OBSERVER, engine.height);
+    let shown = chain.isContinued ? await this.roundsBefore(client) : 0;
+    chain.seen(0n);
+    if (shown < rounds && chain.isContinued && chain.isPaced) chain.seen((await chain.head()).height);
     while (shown < rounds) {
       await this.nextBlock();
       for (let next = this.#blocks.shift(); next !== undefined; next = this.#blocks.shift()) {
         this.#narrator.block(next.height, next.results);
         await this.recordHash(next.height, next.results.appHash);
         shown = await this.showRounds(client, shown);
-        if (shown < rounds) engine.roles.ready(OBSERVER, next.height);
+        if (shown < rounds) chain.seen(next.height);
       }
     }
   }
@@ -205,11 +213,10 @@ class Devnet {
   }
 
   /** Goes on sealing blocks for clients until it is stopped. */
-  private async stayUp(node: ChainNode): Promise<void> {
-    this.ctx.out.note(`rounds finished; staying up for clients at ${node.url} (Ctrl-C ends)`);
+  private async stayUp(chain: DevnetChain): Promise<void> {
+    this.#narrator.tell('staying_up', { rpc: chain.url }, `rounds finished; staying up for clients at ${chain.url} (Ctrl-C ends)`);
     while (!this.ctx.signal.aborted && this.#failure === undefined) {
-      const height = node.engine.height;
-      if (height > 0n) node.engine.roles.ready(OBSERVER, height);
+      if (chain.isPaced) chain.seen((await chain.head()).height);
       this.#blocks.length = 0;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);

@@ -10,6 +10,8 @@ export const settingsSchema = z.strictObject({
   proposers: z.int().min(1),
   verifiers: z.int().min(1),
   chunkTokens: z.int().min(16),
+  /** Nodes under CometBFT; absent: one validator, alone in the devnet's process. */
+  validators: z.int().min(1).optional(),
   /** Absolute path; absent: the sample dataset. */
   data: z.string().optional(),
   seed: z.string().optional(),
@@ -39,6 +41,8 @@ export interface DevnetHome {
   readonly blocks: string;
   readonly genesisFile: string;
   readonly validatorKeyFile: string;
+  /** Homes of the nodes under CometBFT: node0, node1, … */
+  readonly nodes: string;
   readonly traffic: string;
   readonly logs: string;
   /** What the run leaves: the trained adapter in PEFT's form. */
@@ -56,6 +60,7 @@ export function devnetHome(root: string): DevnetHome {
     blocks: below('chain', 'blocks'),
     genesisFile: below('chain', 'genesis.json'),
     validatorKeyFile: below('chain', 'priv_validator_key.json'),
+    nodes: below('nodes'),
     traffic: below('traffic'),
     logs: below('logs'),
     adapter: below('adapter'),

@@ -6,20 +6,28 @@ import { buildDataset, loadModelTokenizer, readChunk, type BuiltDataset } from '
 import { InvalidInputError } from '../../protocol/errors.js';
 import { DEFAULT_CONSENSUS_PARAMS, genesisDocToJson, type GenesisDoc } from '../../protocol/genesis-doc.js';
 import { taggedHash } from '../../protocol/hash.js';
-import { profile, UREMES_PER_REMES } from '../../protocol/params.js';
+import { profile, type Profile, UREMES_PER_REMES } from '../../protocol/params.js';
 import { vrfPublicKey } from '../../protocol/vrf.js';
 import { openLocalStore, type ContentStore } from '../../storage/index.js';
 import { evaluate } from '../../train/index.js';
 import { SECRET_FILE, writeFileAtomic } from '../files/atomic.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../model-directory.js';
+import { joinNodes, makeNodes } from '../node/testnet.js';
 import { SAMPLE_DATASET, SAMPLE_DATASET_NAME } from '../templates.js';
 import { keysToJson, makeKeys, type DevnetKeys } from './keys.js';
+import { timedProfile } from './timed-profile.js';
 import { prepareModel, type DevnetModel } from './model.js';
 import type { DevnetHome, DevnetRun, DevnetSettings } from './settings.js';
 
 const GENESIS_SUPPLY = 300_000_000n * UREMES_PER_REMES;
 /** For fees and bonds, besides the stake. */
 const LIQUID = 1_000n * UREMES_PER_REMES;
+
+/** What each validator's account delegates to it; the one of a solo devnet is the treasury's. */
+const SELF_DELEGATION = 1_000n * UREMES_PER_REMES;
+
+/** From a block's commit to the next proposal under CometBFT. */
+const COMMIT_MS = 500;
 
 /** Time of genesis with a seed: a constant, since nothing may depend on the clock. */
 const SEEDED_GENESIS_SECONDS = 1_767_225_600n; // 2026-01-01T00:00:00Z
@@ -62,16 +70,34 @@ function genesisNodes(keys: DevnetKeys): GenesisNode[] {
   return keys.accounts.map((a) => ({ address: a.address, ...parts[a.part] }));
 }
 
-function genesis(chainId: string, settings: DevnetSettings, keys: DevnetKeys, model: DevnetModel, dataset: BuiltDataset): GenesisDoc {
+/** Who seals blocks. */
+interface DevnetValidator {
+  readonly name: string;
+  readonly key: ValidatorKey;
+  readonly vrfSecret: Uint8Array;
+  /** Its account. */
+  readonly address: string;
+}
+
+function genesis(
+  chainId: string,
+  params: Profile,
+  settings: DevnetSettings,
+  keys: DevnetKeys,
+  validators: readonly DevnetValidator[],
+  model: DevnetModel,
+  dataset: BuiltDataset,
+): GenesisDoc {
   const nodes = genesisNodes(keys);
-  const balances = new Map(keys.accounts.map((a) => [a.address, LIQUID]));
+  const operators = validators.filter(({ address }) => address !== keys.treasury.address);
+  const balances = new Map([...keys.accounts, ...operators].map((a) => [a.address, LIQUID]));
   const given = nodes.reduce((sum, n) => sum + n.stake, 0n) + LIQUID * BigInt(balances.size);
-  balances.set(keys.treasury.address, GENESIS_SUPPLY - given);
-  const validator = ValidatorKey.fromSeed(keys.validatorSeed);
+  balances.set(keys.treasury.address, GENESIS_SUPPLY - given - SELF_DELEGATION * BigInt(validators.length));
   const { manifest } = dataset;
   const appState = buildAppState({
-    profile: profile('dev'),
+    profile: params,
     balances,
+    validators: validators.map(({ name, key, address }) => ({ address, consensusKey: key.publicKey, selfDelegation: SELF_DELEGATION, moniker: name })),
     nodes,
     models: [model.record],
     datasets: [
@@ -85,7 +111,7 @@ function genesis(chainId: string, settings: DevnetSettings, keys: DevnetKeys, mo
       },
     ],
     beacon: taggedHash('devnet-beacon', chainId, keys.vrfSecret),
-    beaconKeys: [{ consensusAddress: validator.address, vrfPublicKey: vrfPublicKey(keys.vrfSecret) }],
+    beaconKeys: validators.map(({ key, vrfSecret }) => ({ consensusAddress: key.address, vrfPublicKey: vrfPublicKey(vrfSecret) })),
   });
   const seconds = settings.seed === undefined ? BigInt(Math.floor(Date.now() / 1000)) : SEEDED_GENESIS_SECONDS;
   return {
@@ -93,7 +119,7 @@ function genesis(chainId: string, settings: DevnetSettings, keys: DevnetKeys, mo
     chainId,
     initialHeight: 1n,
     consensusParams: DEFAULT_CONSENSUS_PARAMS,
-    validators: [validator.genesisValidator()],
+    validators: validators.map(({ key }) => key.genesisValidator(SELF_DELEGATION / UREMES_PER_REMES)),
     appHash: new Uint8Array(),
     appState,
   };
@@ -110,6 +136,23 @@ export async function heldOutLoss(store: ContentStore, dataset: Pick<BuiltDatase
   return loss;
 }
 
+type GenesisText = (params: Profile, validators: readonly DevnetValidator[]) => string;
+
+async function soloGenesis(home: DevnetHome, keys: DevnetKeys, text: GenesisText): Promise<string> {
+  const key = ValidatorKey.fromSeed(keys.validatorSeed);
+  await writeFileAtomic(home.validatorKeyFile, key.toFile(), SECRET_FILE);
+  return text(profile('dev'), [{ name: 'devnet', key, vrfSecret: keys.vrfSecret, address: keys.treasury.address }]);
+}
+
+/** Makes a home for each node. @param port of the first node's RPC; 0: any free one. */
+async function networkGenesis(home: DevnetHome, validators: number, port: number, text: GenesisText): Promise<string> {
+  const [first, ...others] = await makeNodes({ folder: home.nodes, basePort: 0, validators });
+  const nodes = [port === 0 ? first : { ...first, rpc: `127.0.0.1:${port}` }, ...others];
+  const doc = text(timedProfile(), nodes.map(({ name, validator, vrfSecret, address }) => ({ name, key: validator, vrfSecret, address })));
+  await joinNodes(nodes, doc, COMMIT_MS);
+  return doc;
+}
+
 /** Makes everything that a run starts from. devnet.json is written last: without it the home holds no run. */
 export async function setUp(home: DevnetHome, settings: DevnetSettings, port: number, step: SetupStep, signal: AbortSignal): Promise<DevnetRun> {
   await discard(home);
@@ -124,10 +167,11 @@ export async function setUp(home: DevnetHome, settings: DevnetSettings, port: nu
     step(`measuring the loss on ${dataset.manifest.held_out_chunks} held-out chunks`);
     const before = await heldOutLoss(store, dataset, model, signal);
     model.model.dispose();
-    const doc = genesis(chainId, settings, keys, model, dataset);
-    await writeFileAtomic(home.genesisFile, `${JSON.stringify(genesisDocToJson(doc), undefined, 2)}\n`);
+    const text = (params: Profile, validators: readonly DevnetValidator[]): string =>
+      `${JSON.stringify(genesisDocToJson(genesis(chainId, params, settings, keys, validators, model, dataset)), undefined, 2)}\n`;
+    const doc = await (settings.validators === undefined ? soloGenesis(home, keys, text) : networkGenesis(home, settings.validators, port, text));
+    await writeFileAtomic(home.genesisFile, doc);
     await writeFileAtomic(home.keysFile, keysToJson(keys), SECRET_FILE);
-    await writeFileAtomic(home.validatorKeyFile, ValidatorKey.fromSeed(keys.validatorSeed).toFile(), SECRET_FILE);
     const run: DevnetRun = { version: 1, settings, chainId, port, heldOutLossBefore: before, finished: false };
     await saveRun(home, run);
     return run;
@@ -143,5 +187,5 @@ export function saveRun(home: DevnetHome, run: DevnetRun): Promise<void> {
 /** Removes an older run, its marker first, so that a crash half-way leaves no run rather than half a one. */
 async function discard(home: DevnetHome): Promise<void> {
   await rm(home.runFile, { force: true });
-  for (const part of [home.keysFile, home.content, `${home.root}/chain`, home.traffic, home.adapter]) await rm(part, { recursive: true, force: true });
+  for (const part of [home.keysFile, home.content, `${home.root}/chain`, home.nodes, home.traffic, home.adapter]) await rm(part, { recursive: true, force: true });
 }

@@ -15,6 +15,10 @@ export interface WorkerStart {
   readonly type: 'start';
   readonly role: string;
   readonly nodeUrl: string;
+  /** Nodes to ask while that one cannot be reached. */
+  readonly otherUrls: readonly string[];
+  /** Whether blocks wait for the roles. */
+  readonly isPaced: boolean;
   readonly content: string;
   /** Counts of bytes moved survive a kill in this file. */
   readonly trafficFile: string;

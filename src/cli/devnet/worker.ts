@@ -44,7 +44,7 @@ async function bytesMovedBefore(file: string): Promise<bigint> {
 }
 
 async function run(start: WorkerStart): Promise<void> {
-  const client = await ChainClient.connect(start.nodeUrl);
+  const client = await ChainClient.connect(start.nodeUrl, { otherUrls: start.otherUrls });
   const store = await openLocalStore(start.content);
   const artifacts = new MeteredStore(store);
   const before = await bytesMovedBefore(start.trafficFile);
@@ -54,7 +54,7 @@ async function run(start: WorkerStart): Promise<void> {
   const shared = { chain, work, emit: (event: RoleDeps['emit'] extends (e: infer E) => void ? E : never) => tell({ type: 'event', event }) };
   const roles: Role[] = [];
   for (const account of start.accounts) roles.push(await createRole(start, account, client, shared));
-  await client.join(start.role);
+  if (start.isPaced) await client.join(start.role);
   const forever = new AbortController();
   await runRoles(roles, client.blocks(forever.signal), {
     emit: shared.emit,
@@ -62,7 +62,7 @@ async function run(start: WorkerStart): Promise<void> {
       const moved = before + artifacts.bytesMoved;
       if (moved !== written) await writeFileAtomic(start.trafficFile, moved.toString());
       written = moved;
-      await client.ready(start.role, height);
+      if (start.isPaced) await client.ready(start.role, height);
     },
   });
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { R3mesError } from '../../protocol/errors.js';
 import type { RoleEvent } from '../../roles/role.js';
+import type { DevnetChain } from './chain.js';
 import type { DevnetAccount, DevnetRole } from './keys.js';
 import type { DevnetHome } from './settings.js';
 import type { Cheat, WorkerAccount, WorkerMessage, WorkerStart } from './worker-protocol.js';
@@ -17,7 +18,7 @@ const STOP_MS = 5000;
 
 export interface WorkersOptions {
   readonly home: DevnetHome;
-  readonly nodeUrl: string;
+  readonly chain: Pick<DevnetChain, 'url' | 'otherUrls' | 'isPaced'>;
   readonly lastWindow: bigint;
   readonly onEvent: (role: string, event: RoleEvent) => void;
   /** A process could not be kept alive. */
@@ -50,7 +51,7 @@ export class Workers {
   constructor(private readonly options: WorkersOptions) {}
 
   start(role: DevnetRole, restarts = 0): void {
-    const { home, nodeUrl, lastWindow, onEvent, workerFile = WORKER } = this.options;
+    const { home, chain, lastWindow, onEvent, workerFile = WORKER } = this.options;
     const child = fork(workerFile, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#children.set(role.role, child);
     let cause: R3mesError | undefined;
@@ -75,7 +76,9 @@ export class Workers {
     const start: WorkerStart = {
       type: 'start',
       role: role.role,
-      nodeUrl,
+      nodeUrl: chain.url,
+      otherUrls: chain.otherUrls,
+      isPaced: chain.isPaced,
       content: home.content,
       trafficFile: path.join(home.traffic, role.role),
       accounts: role.accounts.map(workerAccount),

@@ -17,6 +17,7 @@ export type Handler<A extends Options, O extends Options> = (ctx: Context, args:
 
 /** A command as it is declared: light, so that `--help` stays quick; the handler's file is loaded when it runs. */
 export interface CommandSpec<A extends Options = Options, O extends Options = Options> {
+  /** One word, or two where a group of the noun holds it: `genesis collect`. */
   readonly name: string;
   readonly summary: string;
   /** More than the summary says; a few sentences. */
@@ -55,6 +56,8 @@ export interface Noun {
   readonly name: string;
   readonly summary: string;
   readonly commands: readonly AnyCommand[];
+  /** Summaries of its groups, by the first word of the commands in them. */
+  readonly groups?: Readonly<Record<string, string>>;
   /** Whether `commands` is one command that is called by the noun alone. */
   readonly single?: boolean;
 }

@@ -39,6 +39,8 @@ const EXIT_OF: Readonly<Record<string, ExitCode>> = {
   GENESIS_MISSING: EXIT.usage,
   GENESIS_INVALID: EXIT.usage,
   GENESIS_MISMATCH: EXIT.usage,
+  GENTX_INVALID: EXIT.usage,
+  CHAIN_BEGUN: EXIT.usage,
   SOLO_VALIDATORS: EXIT.usage,
   ENGINE_MISMATCH: EXIT.usage,
   VALIDATOR_KEY_MISSING: EXIT.usage,

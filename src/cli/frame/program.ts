@@ -77,7 +77,7 @@ function restoreNegated(given: Readonly<Record<string, unknown>>, options: Optio
 function addressed(nouns: readonly Noun[], argv: readonly string[]): string {
   const noun = nouns.find(({ name }) => argv.includes(name));
   if (noun === undefined) return 'r3mes';
-  const verb = noun.single === true ? undefined : noun.commands.find(({ name }) => argv.slice(argv.indexOf(noun.name) + 1).includes(name));
+  const verb = noun.single === true ? undefined : noun.commands.find(({ name }) => name.split(' ').every((word) => argv.slice(argv.indexOf(noun.name) + 1).includes(word)));
   return verb === undefined ? `r3mes ${noun.name}` : `r3mes ${noun.name} ${verb.name}`;
 }
 
@@ -120,7 +120,11 @@ export function parseCommandLine(nouns: readonly Noun[], argv: readonly string[]
       for (const command of noun.commands) addLeaf(program, noun.name, command);
     } else {
       const group = program.command(noun.name).description(noun.summary);
-      for (const command of noun.commands) addLeaf(group, `${noun.name} ${command.name}`, command);
+      const inner = new Map(Object.entries(noun.groups ?? {}).map(([name, summary]) => [name, group.command(name).description(summary)]));
+      for (const command of noun.commands) {
+        const [first = '', second] = command.name.split(' ');
+        addLeaf((second === undefined ? undefined : inner.get(first)) ?? group, `${noun.name} ${command.name}`, command);
+      }
     }
   }
 

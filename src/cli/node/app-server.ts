@@ -5,8 +5,12 @@
 import { createApp } from '../../chain/app/app.js';
 import { createModules } from '../../chain/app/modules.js';
 import type { Application } from '../../chain/abci/application.js';
+import { withTxService } from '../../chain/abci/tx-service.js';
 import { type AbciAddress, AbciServer } from '../../chain/abci/server.js';
 import { LevelDatabase } from '../../chain/store/level.js';
+import { RpcConnection } from '../../client/rpc.js';
+import { rpcBackend } from '../../gateway/backend.js';
+import { findTx } from '../../gateway/services/txs.js';
 import type { ResponseFinalizeBlock } from '../../protocol/gen/tendermint/abci/types.js';
 import { InvalidInputError } from '../../protocol/errors.js';
 import { toHex } from '../../protocol/bytes.js';
@@ -14,11 +18,21 @@ import { describeError } from '../frame/errors.js';
 import { type BlockLine, blockLine } from './block-line.js';
 import { genesisInvalid, readGenesis, readNodeKeys } from './genesis.js';
 import type { NodeHome } from './home.js';
+import { type AppMetrics } from '../metrics/app-metrics.js';
 
 /** What the parent tells first. */
 export interface AppSettings {
   readonly home: NodeHome;
   readonly address: AbciAddress;
+  /** CometBFT's RPC: its index of transactions is what `GetTx` is answered from. */
+  readonly rpc: string;
+  /** Whether it is measured. */
+  readonly metrics?: boolean;
+}
+
+/** What the parent asks later: its metrics. */
+export interface MetricsQuestion {
+  readonly id: number;
 }
 
 export interface AppFailure {
@@ -33,6 +47,7 @@ export type AppMessage =
   | { readonly type: 'ready'; readonly address: string; readonly height: string; readonly appHash: string }
   | { readonly type: 'block'; readonly line: BlockLine }
   | { readonly type: 'report'; readonly text: string }
+  | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   /** The node cannot go on. */
   | { readonly type: 'failed'; readonly error: AppFailure };
 
@@ -78,18 +93,33 @@ function failureOf(error: unknown, genesisFile: string): AppFailure {
   return { code, message, hint, retryable };
 }
 
+/** Measures the application and answers the parent's questions; the libraries are loaded only where somebody wants that. */
+async function measured(app: Application): Promise<Application> {
+  const [{ createAppMetrics }, { metered }] = await Promise.all([import('../metrics/app-metrics.js'), import('../metrics/metered.js')]);
+  const metrics: AppMetrics = createAppMetrics();
+  process.on('message', ({ id }: MetricsQuestion) => {
+    void metrics.registry.metrics().then((text) => tell({ type: 'metrics', id, text }));
+  });
+  return metered(app, metrics);
+}
+
+/** CometBFT answers from its own databases, without asking the application; still, a block must not wait long for it. */
+const FIND_TX_MS = 1000;
+
 /** Opens state and socket. @returns what closes them. */
-async function serve({ home, address }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
+async function serve({ home, address, rpc, metrics }: AppSettings, wrap: (app: Application) => Application): Promise<() => Promise<void>> {
   const genesis = await readGenesis(home.genesisFile, undefined);
   const { vrfSecret } = await readNodeKeys(home, genesis);
   const database = await LevelDatabase.open(home.state);
   try {
     const report = (text: string): void => tell({ type: 'report', text });
     const reportBug = (text: string, cause?: unknown): void => report(cause === undefined ? text : `${text}: ${describeError(cause).message}`);
-    const app = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
+    const bare = createApp({ database, report: reportBug, ...createModules(vrfSecret, reportBug) });
+    const app = metrics === true ? await measured(bare) : bare;
     const { lastBlockHeight, lastBlockAppHash } = await app.info({ version: '', blockVersion: 0n, p2pVersion: 0n, abciVersion: '' });
+    const backend = rpcBackend(new RpcConnection(rpc, FIND_TX_MS));
     const server = await AbciServer.listen({
-      app: wrap(observed(app, (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),
+      app: wrap(observed(withTxService(app, (hash) => findTx(backend, hash)), (height, results) => tell({ type: 'block', line: blockLine(height, results) }))),
       address,
       report,
       onException: (kind, error) => {

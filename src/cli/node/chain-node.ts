@@ -1,4 +1,5 @@
 /** The chain in this process: application, solo engine and RPC, opened and closed together. */
+import type { Application } from '../../chain/abci/application.js';
 import { createApp } from '../../chain/app/app.js';
 import { createModules } from '../../chain/app/modules.js';
 import { RpcServer } from '../../chain/rpc/index.js';
@@ -22,6 +23,8 @@ export interface ChainNodeOptions {
   /** Name of the node that clients see. */
   readonly moniker: string;
   readonly sealing: SealingPolicy;
+  /** Puts something around the application, to measure it. */
+  readonly wrap?: (app: Application) => Application;
   readonly onBlock: (height: bigint, results: ResponseFinalizeBlock) => void;
   /** Hears of bugs that no client is told. */
   readonly report: (text: string) => void;
@@ -54,11 +57,11 @@ class Opened {
  * @throws R3mesError as the database, the engine and the RPC do; what was opened is closed again.
  */
 export async function openChainNode(options: ChainNodeOptions): Promise<ChainNode> {
-  const { genesis, validatorKey, host, port, moniker, sealing, onBlock, report } = options;
+  const { genesis, validatorKey, host, port, moniker, sealing, wrap = (app: Application): Application => app, onBlock, report } = options;
   const opened = new Opened();
   try {
     const database = await opened.add(LevelDatabase.open(options.state), (db) => db.close());
-    const app = createApp({ database, report, ...createModules(options.vrfSecret, report) });
+    const app = wrap(createApp({ database, report, ...createModules(options.vrfSecret, report) }));
     const engine = await opened.add(SoloEngine.open({ app, genesis, validatorKey, directory: options.blocks, sealing, onBlock }), (e) => e.stop());
     const listening = RpcServer.listen({ engine, port, ...(host === undefined ? {} : { host }), moniker, report: (error) => report(String(error)) });
     const rpc = await opened.add(listening, (server) => server.close());

@@ -73,6 +73,8 @@ function durationMs(text: string | undefined): number | undefined {
   return amount === undefined ? undefined : Number(amount) * (unit === 'ms' ? 1 : unit === 's' ? 1000 : 60_000);
 }
 
+const hostInUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 /** CometBFT does not tell which port it took, so one is looked for before. */
 async function freePort(host: string): Promise<number> {
   const server = createServer();
@@ -92,13 +94,15 @@ export interface CometStart {
   readonly rpc: string;
   /** From a block's commit to the next proposal. */
   readonly commitMs: number;
+  /** URL of CometBFT's own metrics, where a flag asks for them. */
+  readonly metrics?: string;
   /** Variables for CometBFT's process. */
   readonly variables: Readonly<Record<string, string>>;
 }
 
 /** Addresses and files of one start: flags over config.toml. @throws InvalidInputError for a config.toml that cannot be used. */
 export async function cometStart(settings: NodeSettings, proxyApp: string): Promise<CometStart> {
-  const { home, moniker, blockMs } = settings;
+  const { home, moniker, blockMs, cometMetrics } = settings;
   const toml = await readFile(home.cometConfigFile, 'utf8');
   const rpcGiven = hostAndPort(configValue(toml, 'rpc', 'laddr'), [DEFAULT_RPC_HOST, DEFAULT_RPC_PORT]);
   const p2pGiven = hostAndPort(configValue(toml, 'p2p', 'laddr'), ['127.0.0.1', DEFAULT_P2P_PORT]);
@@ -107,6 +111,8 @@ export async function cometStart(settings: NodeSettings, proxyApp: string): Prom
   const p2pWanted = settings.p2pPort ?? p2pGiven.port;
   const rpcPort = rpcWanted === 0 ? await freePort(rpcHost) : rpcWanted;
   const p2pPort = p2pWanted === 0 ? await freePort(p2pGiven.host) : p2pWanted;
+  const metricsPort = cometMetrics?.port === 0 ? await freePort(cometMetrics.host) : cometMetrics?.port;
+  const metrics = cometMetrics === undefined ? undefined : `${hostInUrl(cometMetrics.host)}:${metricsPort ?? 0}`;
   const variables = overrideVariables(
     toml,
     {
@@ -121,10 +127,11 @@ export async function cometStart(settings: NodeSettings, proxyApp: string): Prom
       p2p: `${p2pGiven.host}:${p2pPort}`,
       ...(moniker === undefined ? {} : { moniker }),
       ...(blockMs === undefined ? {} : { commitMs: blockMs }),
+      ...(metrics === undefined ? {} : { metrics }),
     },
     home.cometConfigFile,
   );
   const reachable = rpcHost === '0.0.0.0' || rpcHost === '::' || rpcHost === '[::]' ? '127.0.0.1' : rpcHost;
   const commitMs = blockMs ?? durationMs(configValue(toml, 'consensus', 'timeout_commit')) ?? COMET_COMMIT_MS;
-  return { rpcHost, rpcPort, rpc: `http://${reachable}:${rpcPort}`, commitMs, variables };
+  return { rpcHost, rpcPort, rpc: `http://${reachable}:${rpcPort}`, commitMs, variables, ...(metrics === undefined ? {} : { metrics: `http://${metrics}/metrics` }) };
 }

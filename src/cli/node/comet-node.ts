@@ -45,6 +45,7 @@ export class CometNode {
   readonly start: CometStart;
   #height = 0n;
   #appHash = '';
+  #app: AppChild | undefined;
   #isAnswering = false;
   #isStopping = false;
   readonly #stopping: Promise<void>;
@@ -103,6 +104,12 @@ export class CometNode {
     return this.#appHash;
   }
 
+  /** The application's metrics. @throws R3mesError NO_METRICS while it does not answer. */
+  async metrics(): Promise<string> {
+    if (this.#app === undefined) throw new R3mesError({ code: 'NO_METRICS', message: 'the application is being started', retryable: true });
+    return this.#app.metrics();
+  }
+
   /** Ends CometBFT, then the application. */
   async stop(): Promise<void> {
     this.#isStopping = true;
@@ -140,8 +147,10 @@ export class CometNode {
       const app = await this.#startApp();
       if (app === undefined) continue;
       try {
+        this.#app = app;
         await this.#runComet(app);
       } finally {
+        this.#app = undefined;
         await app.stop();
       }
     }
@@ -154,6 +163,8 @@ export class CometNode {
       const app = await startApp({
         home: settings.home,
         address: this.#place.address,
+        rpc: this.start.rpc,
+        metrics: settings.metrics !== undefined,
         entry: appEntry,
         report,
         onFailed: (error) => this.#fail(error),

@@ -31,5 +31,5 @@ export function unlessOff(given: ListenAddress | typeof OFF | undefined): Listen
 
 /** The address of a server that ran, by its URL or `host:port`. */
 export function listenAddressOf(shown: string): ListenAddress | undefined {
-  return unlessOff(parseListenAddress(shown.replace(/^http:\/\//, '')));
+  return unlessOff(parseListenAddress(shown.replace(/^http:\/\//, '').replace(/\/.*$/, '')));
 }

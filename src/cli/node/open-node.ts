@@ -1,4 +1,5 @@
 /** Opens a node with the engine that its chain has: alone in this process, or with CometBFT. */
+import type { Application } from '../../chain/abci/application.js';
 import { toHex } from '../../protocol/bytes.js';
 import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
 import type { GenesisDoc } from '../../protocol/genesis-doc.js';
@@ -11,7 +12,7 @@ import type { NodeHome } from './home.js';
 import { DEFAULT_MONIKER, DEFAULT_RPC_HOST, DEFAULT_RPC_PORT, type Engine, type NodeInfo, type NodeSettings } from './settings.js';
 
 export interface OpenNode {
-  readonly info: Pick<NodeInfo, 'rpc' | 'rpcHost' | 'rpcPort' | 'blockMs' | 'engine' | 'cometbft'>;
+  readonly info: Pick<NodeInfo, 'rpc' | 'rpcHost' | 'rpcPort' | 'blockMs' | 'engine' | 'cometbft' | 'cometMetrics'>;
   readonly height: bigint;
   /** Empty where there is no block yet. */
   readonly appHash: string;
@@ -19,6 +20,8 @@ export interface OpenNode {
   readonly finished: Promise<void>;
   /** Seals blocks from now on, where they are not sealed already. */
   start(): void;
+  /** The application's metrics as text. @throws R3mesError NO_METRICS where it is not measured, or does not answer. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -51,12 +54,27 @@ export async function chooseEngine({ home, engine }: NodeSettings, genesis: Gene
   return engine ?? made ?? (genesis.validators.length > 1 ? 'comet' : 'solo');
 }
 
+function notMeasured(): R3mesError {
+  return new R3mesError({ code: 'NO_METRICS', message: 'this node is not measured', hint: 'start it with --metrics HOST:PORT' });
+}
+
+/** Loaded only where somebody wants metrics. */
+async function measuring(): Promise<{ readonly wrap: (app: Application) => Application; readonly text: () => Promise<string> }> {
+  const [{ createAppMetrics }, { metered }] = await Promise.all([import('../metrics/app-metrics.js'), import('../metrics/metered.js')]);
+  const metrics = createAppMetrics();
+  return { wrap: (app) => metered(app, metrics), text: () => metrics.registry.metrics() };
+}
+
 async function openSolo(settings: NodeSettings, genesis: GenesisDoc, nominalMs: number, { onBlock, report }: OpenHooks): Promise<OpenNode> {
   const { home, rpcHost = DEFAULT_RPC_HOST, rpcPort = DEFAULT_RPC_PORT, moniker = DEFAULT_MONIKER } = settings;
   const blockMs = settings.blockMs ?? nominalMs;
+  if (settings.cometMetrics !== undefined) {
+    throw new R3mesError({ code: 'USAGE', message: '--comet-metrics: there is no CometBFT with the engine solo', hint: 'leave it out, or start the chain with --engine comet' });
+  }
   refuseManyValidators(genesis, home.genesisFile);
   const { openChainNode } = await import('./chain-node.js');
   const keys = await readNodeKeys(home, genesis);
+  const measure = settings.metrics === undefined ? undefined : await measuring();
   try {
     const node = await openChainNode({
       state: home.state,
@@ -67,6 +85,7 @@ async function openSolo(settings: NodeSettings, genesis: GenesisDoc, nominalMs: 
       port: rpcPort,
       moniker,
       sealing: { kind: 'interval', intervalMs: blockMs },
+      ...(measure === undefined ? {} : { wrap: measure.wrap }),
       onBlock: (height, results) => onBlock(blockLine(height, results)),
       report,
     });
@@ -83,6 +102,7 @@ async function openSolo(settings: NodeSettings, genesis: GenesisDoc, nominalMs: 
         return engine.finished;
       },
       start: () => engine.start(),
+      metrics: () => (measure === undefined ? Promise.reject(notMeasured()) : measure.text()),
       stop: () => node.stop(),
     };
   } catch (error) {
@@ -106,7 +126,7 @@ async function openComet(settings: NodeSettings, genesis: GenesisDoc, nominalMs:
     hooks.note(`CometBFT ${comet.version} (${comet.file}, SHA-256 ${comet.sha256}), its log ${home.cometLogFile}`);
     const node = await CometNode.open({ settings, comet, appEntry: APP_ENTRY, ...hooks, onCometLine: (line) => lines.write(line) }, signal);
     return {
-      info: { rpc: node.start.rpc, rpcHost: node.start.rpcHost, rpcPort: node.start.rpcPort, blockMs: node.start.commitMs, engine: 'comet', cometbft: comet.file },
+      info: { rpc: node.start.rpc, rpcHost: node.start.rpcHost, rpcPort: node.start.rpcPort, blockMs: node.start.commitMs, engine: 'comet', cometbft: comet.file, ...(node.start.metrics === undefined ? {} : { cometMetrics: node.start.metrics }) },
       get height() {
         return node.height;
       },
@@ -115,6 +135,7 @@ async function openComet(settings: NodeSettings, genesis: GenesisDoc, nominalMs:
       },
       finished: node.finished,
       start: () => undefined,
+      metrics: () => node.metrics(),
       stop: async () => {
         await node.stop();
         await lines.close();

@@ -9,7 +9,8 @@ import { type BlockLine, describeBlock } from './block-line.js';
 import { openGateway, type OpenGateway } from './gateway.js';
 import { readGenesis } from './genesis.js';
 import { megabytes, ownRssBytes } from './memory.js';
-import { openNode } from './open-node.js';
+import { openNode, type OpenNode } from './open-node.js';
+import type { OpenMetrics } from '../metrics/open.js';
 import { infoToText, type NodeInfo, type NodeSettings } from './settings.js';
 
 /** Where the genesis names no time between blocks. */
@@ -68,6 +69,22 @@ export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}, sig
   }
 }
 
+/** Nothing where nobody wants to measure; the libraries are not loaded then. */
+async function startMetrics(
+  { home, metrics }: NodeSettings,
+  { chainId }: GenesisDoc,
+  node: OpenNode,
+  { appPid, cometPid }: Pick<NodeInfo, 'appPid' | 'cometPid'>,
+  report: (text: string) => void,
+): Promise<OpenMetrics | undefined> {
+  if (metrics === undefined) return undefined;
+  const { openMetrics } = await import('../metrics/open.js');
+  const { rpc, engine } = node.info;
+  const opened = await openMetrics(metrics, { home, rpc, engine, chainId, application: () => node.metrics() }, report);
+  if (appPid !== undefined && cometPid !== undefined) opened.processes(appPid, cometPid);
+  return opened;
+}
+
 async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks, signal: AbortSignal): Promise<RunningNode> {
   const report = (text: string): void => {
     log.write(stamped('warn', text));
@@ -75,6 +92,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
   };
   let info: NodeInfo | undefined;
   let processes: Pick<NodeInfo, 'appPid' | 'cometPid'> = {};
+  let metrics: OpenMetrics | undefined;
   const node = await openNode(
     settings,
     genesis,
@@ -88,6 +106,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
       note: (text) => log.write(stamped('info', text)),
       onProcesses: (appPid, cometPid) => {
         processes = { appPid, cometPid };
+        metrics?.processes(appPid, cometPid);
         if (info === undefined) return;
         info = { ...info, ...processes };
         lock.tell(infoToText(info)).catch((error: unknown) => report(`${settings.home.pidFile}: ${String(error)}`));
@@ -98,7 +117,9 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
   let gateway: OpenGateway | undefined;
   try {
     gateway = await openGateway(node.info.rpc, settings, report);
+    metrics = await startMetrics(settings, genesis, node, processes, report);
   } catch (error) {
+    await gateway?.close();
     await node.stop();
     throw error;
   }
@@ -107,6 +128,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     ...processes,
     ...(gateway?.api === undefined ? {} : { api: gateway.api }),
     ...(gateway?.grpc === undefined ? {} : { grpc: gateway.grpc }),
+    ...(metrics === undefined ? {} : { metrics: metrics.url }),
     chainId: genesis.chainId,
     mode: settings.detached ? 'background' : 'foreground',
     startedAt: new Date().toISOString(),
@@ -116,6 +138,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
   try {
     await lock.tell(infoToText(info));
   } catch (error) {
+    await metrics?.close();
     await gateway?.close();
     await node.stop();
     throw error;
@@ -143,6 +166,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
       }
     },
     async stop() {
+      await metrics?.close();
       await gateway?.close();
       await node.stop();
       log.write(stamped('info', `stopped at height ${node.height}`));

@@ -31,6 +31,9 @@ export interface NodeSettings {
   /** Where REST and gRPC listen; absent: they are not served. */
   readonly api?: ListenAddress;
   readonly grpc?: ListenAddress;
+  /** Where Prometheus may ask for our metrics, and for CometBFT's own; absent: nothing is measured. */
+  readonly metrics?: ListenAddress;
+  readonly cometMetrics?: ListenAddress;
   /** Chain id that the genesis must have. */
   readonly network?: string;
   readonly moniker?: string;
@@ -51,6 +54,9 @@ export interface NodeInfo {
   /** URL of REST and `host:port` of gRPC, where they are served. */
   readonly api?: string;
   readonly grpc?: string;
+  /** URL of the metrics, and of CometBFT's own. */
+  readonly metrics?: string;
+  readonly cometMetrics?: string;
   /** The CometBFT that runs. */
   readonly cometbft?: string;
   /** Processes of a node with CometBFT, as they are now. */
@@ -64,7 +70,7 @@ export function infoToText(info: NodeInfo): Record<string, string> {
 
 /** Nothing while the node is still starting: then it has told nothing yet. */
 export function infoOf({ info }: Holder): NodeInfo | undefined {
-  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, api, grpc, cometbft, appPid, cometPid } = info;
+  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, api, grpc, metrics, cometMetrics, cometbft, appPid, cometPid } = info;
   if (rpc === undefined || chainId === undefined || rpcHost === undefined || startedAt === undefined) return undefined;
   return {
     rpc,
@@ -77,6 +83,8 @@ export function infoOf({ info }: Holder): NodeInfo | undefined {
     engine: engine === 'comet' ? engine : 'solo',
     ...(api === undefined ? {} : { api }),
     ...(grpc === undefined ? {} : { grpc }),
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(cometMetrics === undefined ? {} : { cometMetrics }),
     ...(cometbft === undefined ? {} : { cometbft }),
     ...(appPid === undefined ? {} : { appPid: Number(appPid) }),
     ...(cometPid === undefined ? {} : { cometPid: Number(cometPid) }),

@@ -1,17 +1,15 @@
 /** What can be known of the node of a home from outside of its process. */
-import { z } from 'zod';
-
 import { R3mesError } from '../../protocol/errors.js';
-import { RpcConnection } from '../../client/rpc.js';
 import { type Holder, holderOf } from '../files/pid-file.js';
 import type { NodeHome } from './home.js';
 import { rssBytesOf } from './memory.js';
+import { askRpc, NO_ANSWER, type RpcState } from './rpc-probe.js';
 import { type Engine, infoOf } from './settings.js';
 
 const STATUS_TIMEOUT_MS = 2000;
 
 /** Every field is null where it is not known. */
-export interface NodeState {
+export interface NodeState extends RpcState {
   readonly running: boolean;
   readonly pid: number | null;
   readonly chainId: string | null;
@@ -20,14 +18,9 @@ export interface NodeState {
   /** URL of REST and address of gRPC; null where they are not served. */
   readonly api: string | null;
   readonly grpc: string | null;
-  /** As text. */
-  readonly height: string | null;
-  readonly appHash: string | null;
-  readonly catchingUp: boolean | null;
-  readonly peers: number | null;
-  readonly mempoolTxs: number | null;
-  /** Of this node's validator, as text; 0 where it is none. */
-  readonly votingPower: string | null;
+  /** URL of the metrics, and of CometBFT's own; null where nothing is measured. */
+  readonly metrics: string | null;
+  readonly cometMetrics: string | null;
   readonly blockMs: number | null;
   readonly rssBytes: number | null;
   /** Under CometBFT the application and CometBFT are processes of their own. */
@@ -35,11 +28,12 @@ export interface NodeState {
   readonly appRssBytes: number | null;
   readonly cometPid: number | null;
   readonly cometRssBytes: number | null;
+  /** Of all its processes. */
+  readonly totalRssBytes: number | null;
   readonly mode: 'foreground' | 'background' | null;
   readonly startedAt: string | null;
 }
 
-const NO_ANSWER = { height: null, appHash: null, catchingUp: null, peers: null, mempoolTxs: null, votingPower: null } as const;
 const NOTHING: NodeState = {
   running: false,
   pid: null,
@@ -48,6 +42,8 @@ const NOTHING: NodeState = {
   rpc: null,
   api: null,
   grpc: null,
+  metrics: null,
+  cometMetrics: null,
   ...NO_ANSWER,
   blockMs: null,
   rssBytes: null,
@@ -55,42 +51,10 @@ const NOTHING: NodeState = {
   appRssBytes: null,
   cometPid: null,
   cometRssBytes: null,
+  totalRssBytes: null,
   mode: null,
   startedAt: null,
 };
-
-const statusSchema = z.object({
-  sync_info: z.object({ latest_block_height: z.string(), latest_app_hash: z.string(), catching_up: z.boolean() }),
-  validator_info: z.object({ voting_power: z.string() }),
-});
-const countSchema = z.union([z.object({ n_peers: z.string() }).transform(({ n_peers }) => Number(n_peers)), z.object({ n_txs: z.string() }).transform(({ n_txs }) => Number(n_txs))]);
-
-type RpcState = Pick<NodeState, keyof typeof NO_ANSWER>;
-
-/** What the RPC tells; nothing where it does not answer. */
-async function askRpc(url: string): Promise<RpcState> {
-  const rpc = new RpcConnection(url, STATUS_TIMEOUT_MS);
-  const ask = async (method: string): Promise<unknown> => {
-    try {
-      return await rpc.request(method);
-    } catch (error) {
-      if (error instanceof R3mesError) return undefined;
-      throw error;
-    }
-  };
-  const [status, net, mempool] = await Promise.all(['status', 'net_info', 'num_unconfirmed_txs'].map(ask));
-  const parsed = statusSchema.safeParse(status);
-  if (!parsed.success) return NO_ANSWER;
-  const { sync_info: sync, validator_info: validator } = parsed.data;
-  return {
-    height: sync.latest_block_height,
-    appHash: sync.latest_app_hash.toLowerCase(),
-    catchingUp: sync.catching_up,
-    votingPower: validator.voting_power,
-    peers: countSchema.safeParse(net).data ?? null,
-    mempoolTxs: countSchema.safeParse(mempool).data ?? null,
-  };
-}
 
 const rssOf = async (pid: number | undefined): Promise<number | null> => (pid === undefined ? null : ((await rssBytesOf(pid)) ?? null));
 
@@ -99,9 +63,9 @@ export async function nodeState(home: NodeHome): Promise<NodeState> {
   if (holder === undefined) return NOTHING;
   const rssBytes = await rssOf(holder.pid);
   const info = infoOf(holder);
-  if (info === undefined) return { ...NOTHING, running: true, pid: holder.pid, rssBytes };
-  const { chainId, engine, rpc, api, grpc, blockMs, mode, startedAt, appPid, cometPid } = info;
-  const [answer, appRssBytes, cometRssBytes] = await Promise.all([askRpc(rpc), rssOf(appPid), rssOf(cometPid)]);
+  if (info === undefined) return { ...NOTHING, running: true, pid: holder.pid, rssBytes, totalRssBytes: rssBytes };
+  const { chainId, engine, rpc, api, grpc, metrics, cometMetrics, blockMs, mode, startedAt, appPid, cometPid } = info;
+  const [answer, appRssBytes, cometRssBytes] = await Promise.all([askRpc(rpc, STATUS_TIMEOUT_MS), rssOf(appPid), rssOf(cometPid)]);
   return {
     running: true,
     pid: holder.pid,
@@ -110,6 +74,8 @@ export async function nodeState(home: NodeHome): Promise<NodeState> {
     rpc,
     api: api ?? null,
     grpc: grpc ?? null,
+    metrics: metrics ?? null,
+    cometMetrics: cometMetrics ?? null,
     ...answer,
     blockMs,
     rssBytes,
@@ -117,6 +83,7 @@ export async function nodeState(home: NodeHome): Promise<NodeState> {
     appRssBytes,
     cometPid: cometPid ?? null,
     cometRssBytes,
+    totalRssBytes: rssBytes === null ? null : rssBytes + (appRssBytes ?? 0) + (cometRssBytes ?? 0),
     mode,
     startedAt,
   };

@@ -72,18 +72,19 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function portsOf({ basePort, validators }: TestnetOptions): Promise<number[]> {
+async function portsOf({ basePort, validators }: Pick<TestnetOptions, 'basePort' | 'validators'>): Promise<number[]> {
   if (basePort === 0) return freePorts(2 * validators);
   return Array.from({ length: validators }, (_, i) => [basePort + i * PORTS_PER_NODE, basePort + i * PORTS_PER_NODE + 1]).flat();
 }
 
-interface Made extends TestnetNode {
+/** A node whose keys are made, and whose genesis is still to be written. */
+export interface MadeNode extends TestnetNode {
   readonly home: NodeHome;
   readonly vrfSecret: Uint8Array;
 }
 
 /** Keys and wallet of one node. */
-async function makeKeys(root: string, name: string, ports: readonly [number, number]): Promise<Made> {
+async function makeKeys(root: string, name: string, ports: readonly [number, number]): Promise<MadeNode> {
   const paths = resolvePaths(root, {}, '/');
   const home = nodeHome(paths);
   const validator = ValidatorKey.generate();
@@ -102,10 +103,10 @@ async function refuseExisting(folder: string): Promise<void> {
 }
 
 /** The genesis that all nodes start from; model and data lie in the first one's content store. */
-async function makeGenesis(options: TestnetOptions, nodes: readonly [Made, ...Made[]]): Promise<string> {
+async function makeGenesis(options: TestnetOptions, nodes: readonly [MadeNode, ...MadeNode[]]): Promise<string> {
   const { chainId, profile, step, signal } = options;
   const [first, ...others] = nodes;
-  const keysOf = ({ validator, vrfSecret, name, address }: Made) => ({ validatorKey: validator, vrfSecret, name, stake: { operator: address, remes: STAKE_REMES } });
+  const keysOf = ({ validator, vrfSecret, name, address }: MadeNode) => ({ validatorKey: validator, vrfSecret, name, stake: { operator: address, remes: STAKE_REMES } });
   const genesis = await foundChain({
     chainId,
     profile,
@@ -121,24 +122,33 @@ async function makeGenesis(options: TestnetOptions, nodes: readonly [Made, ...Ma
   return `${JSON.stringify(genesisDocToJson(genesis), undefined, 2)}\n`;
 }
 
-/** @throws R3mesError FILE_EXISTS where the folder is there. */
-export async function makeTestnet(options: TestnetOptions): Promise<readonly TestnetNode[]> {
-  const { folder, step, blockMs } = options;
-  await refuseExisting(folder);
-  step('ports and keys');
+/** Homes with keys and ports: node0, node1, … in the folder. */
+export async function makeNodes(options: Pick<TestnetOptions, 'folder' | 'basePort' | 'validators'>): Promise<readonly [MadeNode, ...MadeNode[]]> {
   const ports = await portsOf(options);
-  const nodes: Made[] = [];
+  const nodes: MadeNode[] = [];
   for (let i = 0; i < options.validators; i++) {
     const name = `node${i}`;
-    nodes.push(await makeKeys(path.join(folder, name), name, [ports[2 * i] ?? 0, ports[2 * i + 1] ?? 0]));
+    nodes.push(await makeKeys(path.join(options.folder, name), name, [ports[2 * i] ?? 0, ports[2 * i + 1] ?? 0]));
   }
   const [first, ...others] = nodes;
   if (first === undefined) throw new Error('expected at least one validator');
-  const genesis = await makeGenesis(options, [first, ...others]);
+  return [first, ...others];
+}
+
+/** Lets nodes know each other and the genesis. @param genesis text of the file. */
+export async function joinNodes(nodes: readonly MadeNode[], genesis: string, blockMs: number): Promise<void> {
   for (const node of nodes) {
     const persistentPeers = nodes.filter((other) => other !== node).map(({ nodeId, p2p }) => `${nodeId}@${p2p}`);
     await createFileAtomic(node.home.cometConfigFile, renderConfig({ moniker: node.name, rpc: node.rpc, p2p: node.p2p, persistentPeers, commitMs: blockMs, loopback: true }));
     await createFileAtomic(node.home.genesisFile, genesis); // last: without it there is no node
   }
+}
+
+/** @throws R3mesError FILE_EXISTS where the folder is there. */
+export async function makeTestnet(options: TestnetOptions): Promise<readonly TestnetNode[]> {
+  await refuseExisting(options.folder);
+  options.step('ports and keys');
+  const nodes = await makeNodes(options);
+  await joinNodes(nodes, await makeGenesis(options, nodes), options.blockMs);
   return nodes;
 }

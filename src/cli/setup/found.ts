@@ -7,6 +7,7 @@ import { MemoryDatabase } from '../../chain/store/memory.js';
 import { buildDataset, type BuiltDataset, loadModelTokenizer } from '../../dataset/index.js';
 import { utf8 } from '../../protocol/bytes.js';
 import { InvalidInputError } from '../../protocol/errors.js';
+import type { Dataset } from '../../protocol/gen/remes/remes/v1/dataset.js';
 import type { Model } from '../../protocol/gen/remes/remes/v1/model.js';
 import { DEFAULT_CONSENSUS_PARAMS, type GenesisDoc } from '../../protocol/genesis-doc.js';
 import { taggedHash } from '../../protocol/hash.js';
@@ -48,7 +49,8 @@ export interface FoundOptions {
   readonly signal: AbortSignal;
 }
 
-async function loadContent(store: ContentStore, options: FoundOptions): Promise<{ dataset: BuiltDataset; model: Model }> {
+/** The sample dataset and the backbone of the package, put into the content store. */
+export async function loadContent(store: ContentStore, options: Pick<FoundOptions, 'step' | 'signal' | 'chainId'>): Promise<{ dataset: BuiltDataset; model: Model }> {
   const { step, signal, chainId } = options;
   step('the sample dataset');
   const tokenizer = await loadModelTokenizer(DEFAULT_MODEL_DIRECTORY);
@@ -60,9 +62,20 @@ async function loadContent(store: ContentStore, options: FoundOptions): Promise<
   return { dataset, model: record };
 }
 
+/** The dataset as genesis registers it. */
+export function datasetRecord({ manifest, manifestCid }: BuiltDataset): Omit<Dataset, 'id' | 'status'> {
+  return {
+    name: manifest.name,
+    manifestCid,
+    tokenizerCid: manifest.tokenizer_cid,
+    chunkTokens: manifest.chunk_tokens,
+    trainingChunks: manifest.training_chunks,
+    heldOutChunks: manifest.held_out_chunks,
+  };
+}
+
 function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): GenesisDoc {
   const { chainId, validators, nowMs } = options;
-  const { manifest, manifestCid } = dataset;
   const appState = buildAppState({
     profile: profile(options.profile),
     balances: genesisBalances(options.founder, options.accounts, validators.reduce((sum, { stake }) => sum + (stake?.remes ?? 0n) * UREMES_PER_REMES, 0n)),
@@ -71,16 +84,7 @@ function genesisOf(options: FoundOptions, dataset: BuiltDataset, model: Model): 
     ),
     nodes: [],
     models: [model],
-    datasets: [
-      {
-        name: manifest.name,
-        manifestCid,
-        tokenizerCid: manifest.tokenizer_cid,
-        chunkTokens: manifest.chunk_tokens,
-        trainingChunks: manifest.training_chunks,
-        heldOutChunks: manifest.held_out_chunks,
-      },
-    ],
+    datasets: [datasetRecord(dataset)],
     beacon: taggedHash('genesis-beacon', chainId, validators[0].vrfSecret),
     beaconKeys: validators.map(({ validatorKey, vrfSecret }) => ({ consensusAddress: validatorKey.address, vrfPublicKey: vrfPublicKey(vrfSecret) })),
   });
@@ -103,7 +107,7 @@ export async function checkGenesis(genesis: GenesisDoc, file: string): Promise<v
       time: genesis.genesisTime,
       chainId: genesis.chainId,
       consensusParams: genesis.consensusParams,
-      validators: [],
+      validators: genesis.validators.map((one) => ({ pubKey: { sum: { $case: 'ed25519', value: one.publicKey } }, power: one.power })),
       appStateBytes: utf8(JSON.stringify(genesis.appState)),
       initialHeight: genesis.initialHeight,
     });

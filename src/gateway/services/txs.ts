@@ -1,12 +1,11 @@
 /** cosmos.tx.v1beta1.Service: simulate, send and find transactions. */
 import { RpcAnswerError } from '../../client/rpc.js';
 import { toHex } from '../../protocol/bytes.js';
-import type { TxResponse } from '../../protocol/gen/cosmos/base/abci/v1beta1/abci.js';
 import { TxResponse as TxResponseCodec } from '../../protocol/gen/cosmos/base/abci/v1beta1/abci.js';
 import * as s from '../../protocol/gen/cosmos/tx/v1beta1/service.js';
 import { Tx } from '../../protocol/gen/cosmos/tx/v1beta1/tx.js';
 import { sha256 } from '../../protocol/hash.js';
-import { formatRfc3339 } from '../../protocol/rfc3339.js';
+import { type IncludedTx, parseTxHash, shownTx, txResponse } from '../../protocol/tx-response.js';
 import { type Backend, nodeSays } from '../backend.js';
 import { type Answer, type ServiceContext, type ServiceMethod, answerOf, decodeAs, defineService } from '../router.js';
 import { StatusError, invalidArgument } from '../status.js';
@@ -15,52 +14,35 @@ import { type FoundTx, broadcastAnswer, headerAnswer, txAnswer, txSearchAnswer }
 import { cometPage, itemsOf } from './pages.js';
 
 const SERVICE = '/cosmos.tx.v1beta1.Service';
-const TX_TYPE = '/cosmos.tx.v1beta1.Tx';
-const HASH = /^(?:0x)?([0-9a-fA-F]{64})$/;
 
-/** What is not a transaction of the SDK's form, as the beacon at the head of a block, is shown empty. */
-function decodeTx(bytes: Uint8Array): Tx {
-  try {
-    return Tx.decode(bytes);
-  } catch {
-    return Tx.fromPartial({});
-  }
+/** @param timeSeconds of the block. */
+function included({ height, tx_result: result, tx }: FoundTx, timeSeconds: bigint | undefined): IncludedTx {
+  return { tx, height, timeSeconds, result: { ...result, gasWanted: result.gas_wanted, gasUsed: result.gas_used } };
 }
 
-/** @param time of the block, RFC 3339 in whole seconds. */
-function txResponse({ hash, height, tx_result: result, tx }: FoundTx, time: string): TxResponse {
-  return {
-    height,
-    txhash: toHex(hash).toUpperCase(),
-    codespace: result.codespace,
-    code: result.code,
-    data: toHex(result.data).toUpperCase(),
-    rawLog: result.log,
-    logs: [],
-    info: result.info,
-    gasWanted: result.gas_wanted,
-    gasUsed: result.gas_used,
-    tx: { typeUrl: TX_TYPE, value: tx },
-    timestamp: time,
-    events: result.events,
-  };
-}
-
-async function blockTime(backend: Backend, height: bigint): Promise<string> {
+async function blockTime(backend: Backend, height: bigint): Promise<bigint | undefined> {
   const { header } = await backend.request('header', { height: height.toString() }, headerAnswer);
-  return header.time === undefined ? '' : formatRfc3339({ seconds: header.time.seconds, nanos: 0 });
+  return header.time?.seconds;
+}
+
+/** @returns nothing where there is no such transaction in a block. */
+export async function findTx(backend: Backend, hash: Uint8Array): Promise<IncludedTx | undefined> {
+  let found: FoundTx;
+  try {
+    found = await backend.request('tx', { hash: Buffer.from(hash).toString('base64'), prove: false }, txAnswer);
+  } catch (error) {
+    if (nodeSays(error, 'not found')) return undefined;
+    throw error;
+  }
+  return included(found, await blockTime(backend, found.height));
 }
 
 async function getTx({ hash }: s.GetTxRequest, { backend }: ServiceContext): Promise<s.GetTxResponse> {
-  const match = HASH.exec(hash);
-  if (match?.[1] === undefined) throw invalidArgument(`hash: expected 64 hexadecimal digits, got ${JSON.stringify(hash.slice(0, 80))}`);
-  let found: FoundTx;
-  try {
-    found = await backend.request('tx', { hash: Buffer.from(match[1], 'hex').toString('base64'), prove: false }, txAnswer);
-  } catch (error) {
-    throw nodeSays(error, 'not found') ? new StatusError('NOT_FOUND', `tx not found: ${hash}`) : error;
-  }
-  return { tx: decodeTx(found.tx), txResponse: txResponse(found, await blockTime(backend, found.height)) };
+  const bytes = parseTxHash(hash);
+  if (bytes === undefined) throw invalidArgument(`hash: expected 64 hexadecimal digits, got ${JSON.stringify(hash.slice(0, 80))}`);
+  const found = await findTx(backend, bytes);
+  if (found === undefined) throw new StatusError('NOT_FOUND', `tx not found: ${hash}`);
+  return { tx: shownTx(found.tx), txResponse: txResponse(found) };
 }
 
 async function getTxs(request: s.GetTxsEventRequest, { backend }: ServiceContext): Promise<s.GetTxsEventResponse> {
@@ -78,11 +60,11 @@ async function getTxs(request: s.GetTxsEventRequest, { backend }: ServiceContext
     const isMistake = error instanceof RpcAnswerError && !nodeSays(error, 'indexing is disabled');
     throw isMistake ? invalidArgument(error.message) : error;
   }
-  const times = new Map<bigint, string>();
+  const times = new Map<bigint, bigint | undefined>();
   for (const { height } of found.txs) if (!times.has(height)) times.set(height, await blockTime(backend, height));
   return {
-    txs: found.txs.map(({ tx }) => decodeTx(tx)),
-    txResponses: found.txs.map((one) => txResponse(one, times.get(one.height) ?? '')),
+    txs: found.txs.map(({ tx }) => shownTx(tx)),
+    txResponses: found.txs.map((one) => txResponse(included(one, times.get(one.height)))),
     pagination: { nextKey: new Uint8Array(), total: found.total_count },
     total: found.total_count,
   };
@@ -119,7 +101,7 @@ async function blockWithTxs({ height, pagination }: s.GetBlockWithTxsRequest, { 
   const limit = Number(itemsOf(pagination?.limit ?? 0n));
   if (offset > txs.length) throw invalidArgument(`pagination.offset: block ${height} has ${txs.length} transactions, got ${offset}`);
   return {
-    txs: txs.slice(offset, offset + limit).map(decodeTx),
+    txs: txs.slice(offset, offset + limit).map(shownTx),
     blockId,
     block,
     pagination: { nextKey: new Uint8Array(), total: BigInt(txs.length) },

@@ -28,7 +28,7 @@ function naming<T>(path: string, check: () => T): T {
 }
 
 /**
- * Nobody is bonded by genesis itself: `validatorUpdates` does that afterwards, so that the first set follows the rules.
+ * Whoever genesis says is bonded stays so only by the rules: `validatorUpdates` ranks all validators afterwards.
  * @throws InvalidInputError for a wrong field, a validator or a pair named twice, or pools that do not hold the tokens.
  */
 export function initStakingGenesis(keeper: StakingKeeper, ctx: Context, state: unknown): void {
@@ -60,7 +60,9 @@ function initValidators(keeper: StakingKeeper, ctx: Context, { validators, expor
       throw new InvalidInputError(`app_state.staking.${path}.consensus_pubkey: belongs to two validators`);
     }
     state.setValidator(ctx, validator);
-    if (!exported) keeper.tell((hooks) => hooks.afterValidatorCreated?.(ctx, validator.operatorAddress));
+    const { operatorAddress: operator } = validator;
+    if (!exported) keeper.tell((hooks) => hooks.afterValidatorCreated?.(ctx, operator));
+    if (!exported && isBonded(validator)) keeper.tell((hooks) => hooks.afterValidatorBonded?.(ctx, consensusAddressOf(validator), operator));
     if (validator.status === BondStatus.UNBONDING) state.pushDue(ctx, validator.unbondingTime.seconds, dueValidator(validator.operatorAddress));
   }
   // Power 0 is no power that a bonded validator has: the engine is told of each of them.

@@ -25,8 +25,24 @@ function nodes(nouns: readonly Noun[]): readonly Node[] {
       path: noun.single === true ? noun.name : `${noun.name} ${command.name}`,
       words: [...argumentChoices(command), ...flags(command.options)],
     }));
-    return noun.single === true ? leaves : [{ path: noun.name, words: noun.commands.map(({ name }) => name) }, ...leaves];
+    if (noun.single === true) return leaves;
+    const groups = Object.keys(noun.groups ?? {}).map((group) => ({
+      path: `${noun.name} ${group}`,
+      words: noun.commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : [])),
+    }));
+    return [{ path: noun.name, words: firstWords(noun) }, ...groups, ...leaves];
   });
+}
+
+/** What may stand behind a noun: its commands, each group once. */
+function firstWords({ commands }: Noun): readonly string[] {
+  return [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? name))];
+}
+
+/** The conditions under which fish completes inside a command. */
+function seen(noun: Noun, command: AnyCommand): string {
+  const words = [noun.name, ...(noun.single === true ? [] : command.name.split(' '))];
+  return words.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
 }
 
 function bash(nouns: readonly Noun[]): string {
@@ -64,12 +80,18 @@ function fish(nouns: readonly Noun[]): string {
   const lines = ['# fish completion of r3mes'];
   for (const noun of nouns) {
     lines.push(`complete -c r3mes -n __fish_use_subcommand -f -a ${noun.name} -d ${quoted(noun.summary)}`);
+    const here = `__fish_seen_subcommand_from ${noun.name}`;
+    for (const [group, summary] of Object.entries(noun.groups ?? {})) {
+      lines.push(`complete -c r3mes -n ${quoted(`${here}; and not __fish_seen_subcommand_from ${firstWords(noun).join(' ')}`)} -f -a ${group} -d ${quoted(summary)}`);
+    }
     for (const command of noun.commands) {
-      const here = `__fish_seen_subcommand_from ${noun.name}`;
-      const inside = noun.single === true ? here : `${here}; and __fish_seen_subcommand_from ${command.name}`;
-      if (noun.single !== true) {
-        const names = noun.commands.map(({ name }) => name).join(' ');
-        lines.push(`complete -c r3mes -n ${quoted(`${here}; and not __fish_seen_subcommand_from ${names}`)} -f -a ${command.name} -d ${quoted(command.summary)}`);
+      const inside = seen(noun, command);
+      const [first = '', second] = command.name.split(' ');
+      if (second !== undefined) {
+        const others = noun.commands.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
+        lines.push(`complete -c r3mes -n ${quoted(`${here}; and __fish_seen_subcommand_from ${first}; and not __fish_seen_subcommand_from ${others.join(' ')}`)} -f -a ${second} -d ${quoted(command.summary)}`);
+      } else if (noun.single !== true) {
+        lines.push(`complete -c r3mes -n ${quoted(`${here}; and not __fish_seen_subcommand_from ${firstWords(noun).join(' ')}`)} -f -a ${command.name} -d ${quoted(command.summary)}`);
       }
       for (const choice of argumentChoices(command)) lines.push(`complete -c r3mes -n ${quoted(inside)} -f -a ${choice}`);
       for (const [key, option] of Object.entries(command.options)) {

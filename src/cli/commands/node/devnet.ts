@@ -9,12 +9,17 @@ import { SEQUENCE_LENGTH } from '../../devnet/model.js';
 import { short } from '../../devnet/names.js';
 import type { DevnetOutcome } from '../../devnet/outcome.js';
 import { runDevnet, type DevnetOptions } from '../../devnet/run.js';
+import { nodeHome } from '../../node/home.js';
+import type { Engine } from '../../node/settings.js';
 
 export interface DevnetArgs {
   readonly rounds: number;
   readonly miners: number;
   readonly cheaters: number;
   readonly chunkTokens: number;
+  readonly engine: Engine;
+  readonly validators: number;
+  readonly cometbft: string | undefined;
   readonly data: string | undefined;
   readonly seed: string | undefined;
   readonly port: number;
@@ -72,8 +77,21 @@ function mustHold(outcome: DevnetOutcome): void {
   }
 }
 
+/** What does not go together. */
+function checkEngine({ engine, validators, seed }: DevnetArgs): void {
+  if (engine === 'solo' && validators > 1) throw usageError(`--validators is ${validators}, expected 1: several validators need --engine comet`);
+  if (engine === 'comet' && seed !== undefined) throw usageError('--seed needs --engine solo: under CometBFT blocks come as time passes, so no two runs have the same');
+}
+
+async function cometPath(ctx: Context, given: string | undefined): Promise<string> {
+  const { findComet } = await import('../../../chain/comet/binary.js');
+  const { file } = await findComet({ given: given === undefined ? undefined : path.resolve(ctx.io.cwd, given), folder: nodeHome(ctx.paths).engine, search: ctx.io.env['PATH'] ?? '' });
+  return file;
+}
+
 export async function nodeDevnet(ctx: Context, args: DevnetArgs, parts: Pick<DevnetOptions, 'workerFile'> = {}): Promise<CommandResult> {
-  const { rounds, miners, cheaters, chunkTokens, data, seed, port, keep } = args;
+  const { rounds, miners, cheaters, chunkTokens, engine, validators, data, seed, port, keep } = args;
+  checkEngine(args);
   if (chunkTokens > SEQUENCE_LENGTH && chunkTokens % SEQUENCE_LENGTH !== 0) {
     throw usageError(`--chunk-tokens is ${chunkTokens}, expected at most ${SEQUENCE_LENGTH} or a multiple of it: that is the model's sequence length`);
   }
@@ -86,11 +104,13 @@ export async function nodeDevnet(ctx: Context, args: DevnetArgs, parts: Pick<Dev
       proposers: PROPOSERS,
       verifiers: VERIFIERS,
       chunkTokens,
+      ...(engine === 'solo' ? {} : { validators }),
       ...(data === undefined ? {} : { data: path.resolve(data) }),
       ...(seed === undefined ? {} : { seed }),
     },
     port,
     keep,
+    ...(engine === 'solo' ? {} : { cometbft: await cometPath(ctx, args.cometbft) }),
     ...parts,
   });
   mustHold(outcome);

@@ -1,6 +1,7 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
 import { choice, flag, integer, list, optional, parsed, setting, text } from '../../frame/option.js';
 import { parseListenAddress } from '../../node/listen-address.js';
+import { FOUNDING_COMMANDS, FOUNDING_GROUPS } from './founding.js';
 
 const MIN_BLOCK_MS = 20;
 const MAX_BLOCK_MS = 3_600_000;
@@ -20,6 +21,9 @@ const p2pPort = optional(integer({ placeholder: 'N', summary: 'port for peers un
 const API_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve REST too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
 const GRPC_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve gRPC too, there; port 0 takes any free one; off does not', parse: parseListenAddress };
 
+const METRICS_ADDRESS = { placeholder: 'HOST:PORT', summary: 'serve metrics to Prometheus there, e.g. 127.0.0.1:26660; port 0 takes any free one; off does not', parse: parseListenAddress };
+const COMET_METRICS_ADDRESS = { placeholder: 'HOST:PORT', summary: "serve CometBFT's own metrics there; else what config.toml says", parse: parseListenAddress };
+
 const RUNNING = {
   running: 'whether a node runs in this home',
   pid: 'its process, null where none runs',
@@ -27,25 +31,30 @@ const RUNNING = {
   rpc: 'URL of its RPC',
   api: 'URL of its REST, null where it serves none',
   grpc: 'address of its gRPC, null where it serves none',
+  metrics: 'URL of its metrics, null where nothing is measured',
+  cometMetrics: "URL of CometBFT's own metrics, null where they are off",
   height: 'newest block, as text; null where it does not answer',
   appHash: 'application hash of that block in hexadecimal',
   engine: 'solo or comet',
   catchingUp: 'whether it still fetches blocks that others have',
   peers: 'how many other nodes it is connected to',
   mempoolTxs: 'transactions that wait for a block',
+  mempoolBytes: 'their size',
   votingPower: 'voting power of its validator, as text; 0 where it is none',
+  missedBlocks: "how many blocks of the chain's window its validator has not signed, as text; null where it is none",
   blockMs: 'milliseconds from one block to the next',
   rssBytes: 'resident memory of its process',
   appPid: 'process of the application under CometBFT, else null',
   appRssBytes: 'resident memory of that process',
   cometPid: 'process of CometBFT, else null',
   cometRssBytes: 'resident memory of that process',
+  totalRssBytes: 'resident memory of all its processes',
   mode: 'foreground or background',
   startedAt: 'when it began to answer',
   log: 'its log file',
 };
 
-const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, api: RUNNING.api, grpc: RUNNING.grpc, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
+const STARTED = { pid: RUNNING.pid, chainId: 'chain id', rpc: RUNNING.rpc, api: RUNNING.api, grpc: RUNNING.grpc, metrics: RUNNING.metrics, height: 'newest block, as text', appHash: RUNNING.appHash, rssBytes: RUNNING.rssBytes, log: RUNNING.log };
 
 const start = defineCommand({
   name: 'start',
@@ -61,6 +70,8 @@ const start = defineCommand({
     p2pPort,
     api: optional(parsed(API_ADDRESS)),
     grpc: optional(parsed(GRPC_ADDRESS)),
+    metrics: optional(parsed(METRICS_ADDRESS)),
+    cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
     detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
@@ -100,6 +111,8 @@ const restart = defineCommand({
     p2pPort,
     api: optional(parsed(API_ADDRESS)),
     grpc: optional(parsed(GRPC_ADDRESS)),
+    metrics: optional(parsed(METRICS_ADDRESS)),
+    cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
     force: flag('end the old one by force if it does not stop in 5 seconds'),
@@ -176,12 +189,16 @@ const devnet = defineCommand({
     cheaters: integer({ placeholder: 'N', summary: 'cheaters besides them: odd ones submit noise, even ones copy', min: 0, max: 100, fallback: '1' }),
     chunkTokens: integer({ placeholder: 'N', summary: 'tokens of one chunk', min: 16, max: 65_536, fallback: '2048' }),
     data: optional(text({ placeholder: 'FILE', summary: 'text to train on, .csv, .jsonl or .txt; else the sample dataset' })),
-    seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere: the same hashes at every height' })),
+    engine: choice({ placeholder: 'NAME', summary: 'solo: one validator, and blocks that wait for every role; comet: a network under CometBFT, where blocks come as time passes', choices: ['solo', 'comet'], fallback: 'solo' }),
+    validators: integer({ placeholder: 'N', summary: 'validators under CometBFT, each a node of its own', min: 1, max: 100, fallback: '1', short: 'v' }),
+    cometbft,
+    seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere with the engine solo: the same hashes at every height' })),
     port: integer({ placeholder: 'N', summary: 'port of the RPC; 0 takes any free one', min: 0, max: 65_535, fallback: '0' }),
     keep: flag('stay up for clients after the last round'),
   },
   examples: [
     ['node devnet', 'three rounds with three honest miners and one cheater'],
+    ['node devnet --engine comet --validators 4 --rounds 1', 'one round on a network of four validators'],
     ['node devnet --rounds 20 --cheaters 0 --data shakespeare.txt --json', 'for scripts: an event a line, then the result'],
   ],
   json: {
@@ -245,6 +262,7 @@ const testnet = defineCommand({
 
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api',
-  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, init, genesis',
+  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...FOUNDING_COMMANDS],
+  groups: FOUNDING_GROUPS,
 };

@@ -26,6 +26,8 @@ export async function nodeRestart(ctx: Context, args: RestartArgs): Promise<Comm
       rpcHost: args.rpcHost ?? before?.rpcHost,
       api: args.api ?? (before?.api === undefined ? undefined : listenAddressOf(before.api)),
       grpc: args.grpc ?? (before?.grpc === undefined ? undefined : listenAddressOf(before.grpc)),
+      metrics: args.metrics ?? (before?.metrics === undefined ? undefined : listenAddressOf(before.metrics)),
+      cometMetrics: args.cometMetrics ?? (before?.cometMetrics === undefined ? undefined : listenAddressOf(before.cometMetrics)),
       blockMs: args.blockMs ?? before?.blockMs,
     },
     true,

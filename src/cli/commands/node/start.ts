@@ -18,6 +18,8 @@ export interface StartArgs {
   readonly p2pPort: number | undefined;
   readonly api: ListenAddress | typeof OFF | undefined;
   readonly grpc: ListenAddress | typeof OFF | undefined;
+  readonly metrics: ListenAddress | typeof OFF | undefined;
+  readonly cometMetrics: ListenAddress | typeof OFF | undefined;
   readonly blockMs: number | undefined;
   readonly moniker: string | undefined;
   readonly network: string | undefined;
@@ -25,7 +27,7 @@ export interface StartArgs {
 
 export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): NodeSettings {
   const { engine, cometbft, rpcPort, rpcHost, p2pPort, blockMs, moniker, network } = args;
-  const [api, grpc] = [unlessOff(args.api), unlessOff(args.grpc)];
+  const [api, grpc, metrics, cometMetrics] = [unlessOff(args.api), unlessOff(args.grpc), unlessOff(args.metrics), unlessOff(args.cometMetrics)];
   return {
     home: nodeHome(ctx.paths),
     detached,
@@ -36,6 +38,8 @@ export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): 
     ...(p2pPort === undefined ? {} : { p2pPort }),
     ...(api === undefined ? {} : { api }),
     ...(grpc === undefined ? {} : { grpc }),
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(cometMetrics === undefined ? {} : { cometMetrics }),
     ...(blockMs === undefined ? {} : { blockMs }),
     ...(moniker === undefined ? {} : { moniker }),
     ...(network === undefined ? {} : { network }),
@@ -55,11 +59,11 @@ export async function startInBackground(ctx: Context, settings: NodeSettings): P
     progress.fail();
     throw error;
   }
-  const { chainId, rpc, api, grpc, height, appHash, rssBytes } = await nodeState(home);
-  const served = [api === null ? [] : [`REST    ${api}`], grpc === null ? [] : [`gRPC    ${grpc}`]].flat();
+  const { chainId, rpc, api, grpc, metrics, height, appHash, rssBytes } = await nodeState(home);
+  const served = [api === null ? [] : [`REST    ${api}`], grpc === null ? [] : [`gRPC    ${grpc}`], metrics === null ? [] : [`metrics ${metrics}`]].flat();
   const lines = [`chain   ${chainId ?? ''}`, `RPC     ${rpc ?? ''}`, ...served, `process ${pid}${rssBytes === null ? '' : `, ${megabytes(rssBytes)}`}`, `log     ${home.logFile}`];
   ctx.out.note('stop it with r3mes node stop; follow it with r3mes node logs --follow');
-  return { data: { pid, chainId, rpc, api, grpc, height, appHash, rssBytes, log: home.logFile }, text: lines.join('\n') };
+  return { data: { pid, chainId, rpc, api, grpc, metrics, height, appHash, rssBytes, log: home.logFile }, text: lines.join('\n') };
 }
 
 /** At most one line in so many milliseconds. */
@@ -80,10 +84,10 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
   const log = settings.home.logFile;
   const { runNode } = await import('../../node/run.js');
   const node = await runNode(settings, {
-    onReady({ chainId, rpc, api = null, grpc = null, blockMs }, height) {
+    onReady({ chainId, rpc, api = null, grpc = null, metrics = null, blockMs }, height) {
       const rssBytes = ownRssBytes();
-      const text = `chain ${chainId} at height ${height}, RPC ${rpc}${api === null ? '' : `, REST ${api}`}${grpc === null ? '' : `, gRPC ${grpc}`}, process ${process.pid}, ${megabytes(rssBytes)}; log ${log}`;
-      out.event('started', { pid: process.pid, chainId, rpc, api, grpc, blockMs, height, rssBytes, log }, text);
+      const text = `chain ${chainId} at height ${height}, RPC ${rpc}${api === null ? '' : `, REST ${api}`}${grpc === null ? '' : `, gRPC ${grpc}`}${metrics === null ? '' : `, metrics ${metrics}`}, process ${process.pid}, ${megabytes(rssBytes)}; log ${log}`;
+      out.event('started', { pid: process.pid, chainId, rpc, api, grpc, metrics, blockMs, height, rssBytes, log }, text);
       ctx.holdFor('the block at hand');
     },
     onBlock(line) {
@@ -97,10 +101,10 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
   } finally {
     await node.stop();
   }
-  const { chainId, rpc, api = null, grpc = null } = node.info;
+  const { chainId, rpc, api = null, grpc = null, metrics = null } = node.info;
   const rssBytes = ownRssBytes();
   return {
-    data: { pid: process.pid, chainId, rpc, api, grpc, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
+    data: { pid: process.pid, chainId, rpc, api, grpc, metrics, height: node.height.toString(), appHash: node.appHash, rssBytes, log, blocks },
     text: `stopped at height ${node.height} after ${blocks} blocks, ${megabytes(rssBytes)}`,
   };
 }

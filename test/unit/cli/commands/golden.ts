@@ -11,10 +11,10 @@ const GOLDEN = fileURLToPath(new URL('../../../golden/cli/', import.meta.url));
 
 /** `npx vitest run FILE --update` writes the files anew after a change that is meant. */
 export async function expectGoldenHelp(noun: Noun, verb: string): Promise<void> {
-  const ran = await runCli([noun.name, verb, '--help']);
+  const ran = await runCli([noun.name, ...verb.split(' '), '--help']);
   expect(ran.code).toBe(0);
   expect(ran.stderr).toBe('');
-  await expect(ran.stdout).toMatchFileSnapshot(path.join(GOLDEN, `${noun.name}-${verb}.txt`));
+  await expect(ran.stdout).toMatchFileSnapshot(path.join(GOLDEN, `${noun.name}-${verb.replaceAll(' ', '-')}.txt`));
 }
 
 /** Every key that was printed is declared, and every declared key that may not be missing was printed. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import type { SoloEngine } from '../../../../src/chain/solo/index.js';
 import { checkBooks, replayMoney } from '../../../../src/cli/devnet/books.js';
+import type { DevnetChain } from '../../../../src/cli/devnet/chain.js';
 import type { ChainQueries } from '../../../../src/client/index.js';
 import { moduleAddress } from '../../../../src/protocol/address.js';
 import { Part, Registration } from '../../../../src/protocol/gen/remes/remes/v1/node.js';
@@ -93,16 +93,17 @@ describe('the books', () => {
 });
 
 describe('the replay of all blocks', () => {
-  it('takes genesis balances, then the events of transactions and blocks', () => {
+  it('takes genesis balances, then the events of transactions and blocks', async () => {
     const blocks = new Map([
       [1n, { txResults: [{ events: EVENTS.slice(0, 2) }], events: [EVENTS[2]] }],
-      [2n, undefined],
+      [2n, { txResults: [], events: [] }],
       [3n, { txResults: [], events: EVENTS.slice(3) }],
+      [4n, { txResults: [], events: EVENTS }],
     ]);
     const balances = Object.entries(GENESIS).map(([address, amount]) => ({ address, coins: [{ amount: String(amount) }] }));
     balances.push({ address: 'poor', coins: [] });
-    const engine = { genesis: { initialHeight: 1n, appState: { bank: { balances } } }, height: 3n, store: { results: (h: bigint) => blocks.get(h) } };
-    const replayed = replayMoney(engine as unknown as SoloEngine);
+    const chain = { genesis: { initialHeight: 1n, appState: { bank: { balances } } }, results: (h: bigint) => Promise.resolve(blocks.get(h)) };
+    const replayed = await replayMoney(chain as unknown as DevnetChain, 3n);
     for (const address of [...ledger().addresses, 'poor']) expect([address, replayed.balance(address)]).toEqual([address, ledger().balance(address)]);
     expect({ minted: replayed.minted, burned: replayed.burned, supply: replayed.supply }).toEqual({ minted: 100n, burned: 50n, supply: 10_050n });
   });

@@ -125,6 +125,20 @@ describe.skipIf(!built)('a devnet in this process', () => {
     expect(existsSync(path.join(folder, 'data', 'devnet', 'devnet.json'))).toBe(false);
   });
 
+  it.each([
+    [['--validators', '4'], /--validators is 4, expected 1: several validators need --engine comet/],
+    [['--engine', 'comet', '--seed', 'unit'], /--seed needs --engine solo/],
+  ])('with %j is refused: they do not go together', async (flags, message) => {
+    expect(await run(...flags)).toMatchObject({ code: 2, json: { type: 'error', code: 'USAGE', message: expect.stringMatching(message) as string } });
+  });
+
+  it('on a CometBFT that is not there is refused before anything is made', async () => {
+    const folder = temporaryFolder();
+    const refused = await runCli(['node', 'devnet', '--engine', 'comet', '--cometbft', 'no-such-binary', '--home', folder, '--json'], { nouns: NOUNS });
+    expect(refused.json).toMatchObject({ type: 'error', code: 'COMET_MISSING' });
+    expect(existsSync(path.join(folder, 'data', 'devnet', 'devnet.json'))).toBe(false);
+  });
+
   it('of chunks that are no whole sequences is refused before anything is made', async () => {
     expect(await run('--chunk-tokens', '300')).toMatchObject({ code: 2, json: { type: 'error', message: expect.stringMatching(/--chunk-tokens is 300/) as string } });
   });

@@ -35,7 +35,7 @@ function running(script: string): Running {
   const failures: R3mesError[] = [];
   const workers = new Workers({
     home: devnetHome(folder),
-    nodeUrl: 'http://127.0.0.1:1',
+    chain: { url: 'http://127.0.0.1:1', otherUrls: [], isPaced: true },
     lastWindow: 3n,
     onEvent: (role, event) => void events.push([role, event]),
     onFailure: (error) => void failures.push(error),

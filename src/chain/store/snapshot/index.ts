@@ -1,0 +1,2 @@
+export { type SnapshotInfo, type SnapshotSettings, SnapshotStore } from './snapshot-store.js';
+export { type ChunkAnswer, refusalOfSnapshot, SnapshotRestore } from './restore.js';
