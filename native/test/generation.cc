@@ -21,6 +21,7 @@ struct Case {
   std::uint32_t targets;
   int tokens;
   vector<vector<int>> cuts;  // each sums up to `tokens`
+  bool bf16 = false;         // type of the embedding; else binary32
 };
 
 int never(void*) { return 0; }
@@ -32,6 +33,15 @@ bool equal(const float* a, const float* b, std::size_t n) { return std::memcmp(a
 
 void whole(const Case& c) {
   SyntheticModel m(c.shape, c.tied, 7);
+  // The upper half of binary32, and a row of magnitudes so far apart that most of them are rounded.
+  vector<std::uint16_t> halves(m.embedding.size());
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const float x = i / c.shape.hidden_size == 3 ? std::ldexp(m.embedding[i], -static_cast<int>(i % 23)) : m.embedding[i];
+    std::uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    halves[i] = static_cast<std::uint16_t>(bits >> 16);
+  }
+  if (c.bf16) m.weights.embedding = {R3MES_BF16, halves.data(), halves.size() * 2};
   r3mes_model* model = nullptr;
   CHECK_OK(r3mes_model_create(&model, &m.shape, &m.weights, 2, &error));
   test::Random random(11);
@@ -134,6 +144,8 @@ int main() {
   whole({{32, 44, 2, 4, 2, 8, 53, 64, 1e-5f, 10000.0}, true, 3, 0x7f, 21, {{21}, {1, 1, 5, 14}, {20, 1}}});
   whole({{24, 20, 3, 2, 2, 12, 97, 64, 1e-6f, 500000.0}, false, 0, 0, 40, {{40}, {33, 7}, vector<int>(40, 1)}});
   whole({{160, 132, 1, 5, 1, 32, 300, 1200, 1e-5f, 10000.0}, true, 8, 0x41, 700, {{700}, {513, 1, 186}}});
+  whole({{24, 20, 3, 2, 2, 12, 97, 64, 1e-6f, 500000.0}, true, 0, 0, 12, {{12}, vector<int>(12, 1)}, true});
+  whole({{160, 132, 1, 5, 1, 32, 300, 64, 1e-5f, 10000.0}, true, 8, 0x41, 9, {{9}, {7, 1, 1}}, true});
   refusals();
   sampling();
   return test::finish("generation");
