@@ -1,6 +1,7 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
 import { choice, flag, integer, list, optional, parsed, setting, text } from '../../frame/option.js';
 import { parseListenAddress } from '../../node/listen-address.js';
+import { MAINTENANCE_COMMANDS } from './maintenance.js';
 import { FOUNDING_COMMANDS, FOUNDING_GROUPS } from './founding.js';
 
 const MIN_BLOCK_MS = 20;
@@ -262,7 +263,7 @@ const testnet = defineCommand({
 
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, init, genesis',
-  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...FOUNDING_COMMANDS],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, rollback, prune, init, genesis',
+  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...MAINTENANCE_COMMANDS, ...FOUNDING_COMMANDS],
   groups: FOUNDING_GROUPS,
 };
