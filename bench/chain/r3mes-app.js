@@ -122,7 +122,8 @@ export class R3mesApp extends Subject {
       });
       child.once('exit', (code) => reject(new Error(`the application ended with ${code}`)));
     });
-    child.send({ home, address: { path: path.join(directory, 'abci.sock') } });
+    // Nobody asks it for what CometBFT has indexed.
+    child.send({ home, address: { path: path.join(directory, 'abci.sock') }, rpc: 'http://127.0.0.1:1' });
     const client = await AbciClient.open((await ready).address);
     const app = new R3mesApp({ name: 'r3mes', client, pid: child.pid, folder: home.state, proposer: validator.address, accounts, firstSeconds: GENESIS_SECONDS });
     app.flags = [...Object.entries(SMALL_MALLOC_ENV).map((entry) => entry.join('=')), ...flags];
