@@ -1,4 +1,5 @@
 // Our application in its own process, as `r3mes node start --engine comet` runs it, on a chain with any number of miners.
+import process from 'node:process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { buildAppState } from '../../dist/chain/app/genesis-state.js';
 import { ValidatorKey } from '../../dist/chain/solo/validator-key.js';
 import { APP_ENTRY } from '../../dist/cli/node/app-child.js';
 import { nodeHome } from '../../dist/cli/node/home.js';
-import { SMALL_HEAP_ARGS } from '../../dist/cli/node/memory.js';
+import { APP_HEAP_ARGS, SMALL_MALLOC_ENV } from '../../dist/cli/node/memory.js';
 import { createVrfSecret } from '../../dist/cli/node/vrf-key.js';
 import { resolvePaths } from '../../dist/cli/config/paths.js';
 import { utf8 } from '../../dist/protocol/bytes.js';
@@ -111,8 +112,8 @@ export class R3mesApp extends Subject {
   static async start(directory, miners, nodeArgs) {
     const accounts = makeAccounts(miners, 'remes');
     const { home, genesis, validator } = await makeHome(directory, accounts);
-    const flags = [...SMALL_HEAP_ARGS, ...nodeArgs];
-    const child = fork(APP_ENTRY, [home.state], { execArgv: flags, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const flags = [...APP_HEAP_ARGS, ...nodeArgs];
+    const child = fork(APP_ENTRY, [home.state], { execArgv: flags, env: { ...SMALL_MALLOC_ENV, ...process.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ready = new Promise((resolve, reject) => {
       child.on('message', (message) => {
         if (message.type === 'ready') resolve(message);
@@ -121,10 +122,11 @@ export class R3mesApp extends Subject {
       });
       child.once('exit', (code) => reject(new Error(`the application ended with ${code}`)));
     });
-    child.send({ home, address: { path: path.join(directory, 'abci.sock') } });
+    // Nobody asks it for what CometBFT has indexed.
+    child.send({ home, address: { path: path.join(directory, 'abci.sock') }, rpc: 'http://127.0.0.1:1' });
     const client = await AbciClient.open((await ready).address);
     const app = new R3mesApp({ name: 'r3mes', client, pid: child.pid, folder: home.state, proposer: validator.address, accounts, firstSeconds: GENESIS_SECONDS });
-    app.flags = flags;
+    app.flags = [...Object.entries(SMALL_MALLOC_ENV).map((entry) => entry.join('=')), ...flags];
     app.#child = child;
     await client.ask('initChain', {
       time: genesis.genesisTime,

@@ -34,7 +34,7 @@ import { sha256, taggedHash } from '../../src/protocol/hash.js';
 import { moduleAddress } from '../../src/protocol/address.js';
 import { profile, UREMES_PER_REMES, type Profile } from '../../src/protocol/params.js';
 import { vrfPublicKey } from '../../src/protocol/vrf.js';
-import { CHAIN_ID, message, TestChain, testAccount, type TestAccount, type TestBlock, type TestEvent, type TestTxResult } from './harness.js';
+import { CHAIN_ID, message, TestChain, testAccount, type BlockOptions, type TestAccount, type TestBlock, type TestEvent, type TestTxResult } from './harness.js';
 
 export const remes = (amount: number): bigint => BigInt(Math.round(amount * 1_000_000));
 
@@ -166,7 +166,7 @@ export class Simulation {
   }
 
   /** Lets everybody do what is due, then seals a block. `extra` are messages of other accounts. */
-  async step(extra: readonly { account: TestAccount; messages: Any[] }[] = []): Promise<TestBlock> {
+  async step(extra: readonly { account: TestAccount; messages: Any[] }[] = [], options: BlockOptions = {}): Promise<TestBlock> {
     const txs: Uint8Array[] = [];
     const send = async (account: TestAccount, ...messages: Any[]) => txs.push(await this.chain.sign(account, messages));
     if (this.chain.height > 0n) {
@@ -175,12 +175,12 @@ export class Simulation {
       await this.actVerifiers(send);
     }
     for (const { account, messages } of extra) await send(account, ...messages);
-    return this.seal(txs);
+    return this.seal(txs, options);
   }
 
   /** Seals a block of exactly these transactions; nobody else acts. */
-  async seal(txs: readonly Uint8Array[]): Promise<TestBlock> {
-    const block = await this.chain.block(txs);
+  async seal(txs: readonly Uint8Array[], options: BlockOptions = {}): Promise<TestBlock> {
+    const block = await this.chain.block(txs, options);
     this.#follow([...block.events, ...block.results.flatMap((r) => r.events)]);
     this.failures.push(...block.results.filter((r) => r.code !== 0));
     return block;

@@ -20,6 +20,10 @@ export interface RunningDevnet {
   readonly exit: Promise<DevnetExit>;
   /** Sends SIGKILL to every process of it at once. */
   kill(): void;
+  /** Asks it to end, as Ctrl-C does. */
+  interrupt(): void;
+  /** Resolves once its stdout holds the text. @throws Error where it ends without. */
+  said(text: string): Promise<void>;
 }
 
 function parseLines(stdout: string): Line[] {
@@ -44,6 +48,19 @@ export function startDevnet(home: string, args: readonly string[], env: Readonly
   });
   return {
     exit,
+    interrupt() {
+      child.kill('SIGINT');
+    },
+    said(text) {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (stdout.includes(text)) resolve();
+        };
+        child.stdout?.on('data', look);
+        child.once('close', () => reject(new Error(`it ended without saying ${JSON.stringify(text)}: ${stderr}`)));
+        look();
+      });
+    },
     kill() {
       if (child.pid === undefined || child.exitCode !== null) return;
       try {

@@ -46,7 +46,8 @@ export class GasMeter {
 
   #makeHeadroom(): void {
     const left = this.limit - this.#settled;
-    this.#headroomThen = left <= 0n ? 0 : Number(left < MAX_HEADROOM ? left : MAX_HEADROOM);
+    // Beyond the limit every charge is refused, one of nothing too.
+    this.#headroomThen = left < 0n ? -1 : Number(left < MAX_HEADROOM ? left : MAX_HEADROOM);
     this.#headroom = this.#headroomThen;
   }
 

@@ -192,6 +192,32 @@ export class BlockStore {
     });
   }
 
+  /**
+   * Removes the newest block with all that leads to it, in one batch. A transaction that an older block holds as well is
+   * found no more by its hash.
+   * @throws R3mesError DATABASE_CORRUPT where there is none.
+   */
+  async removeLast(): Promise<void> {
+    const height = this.#height;
+    const { blockId } = this.meta(height) ?? {};
+    const txs = this.block(height)?.data?.txs;
+    if (blockId === undefined || txs === undefined) throw damaged(this.#directory, `block ${height} is missing`);
+    const results = this.results(height);
+    await this.#write((_put, del) => {
+      for (const prefix of [PREFIX.block, PREFIX.meta, PREFIX.seenCommit, PREFIX.results]) del(key(prefix, u64be(height)));
+      del(key(PREFIX.params, u64be(height + 1n)));
+      del(key(PREFIX.byHash, blockId.hash));
+      for (const [index, tx] of txs.entries()) {
+        del(key(PREFIX.tx, sha256(tx)));
+        for (const [name, value] of eventAttributes(results?.txResults[index]?.events ?? [], true)) {
+          del(key(PREFIX.txEvent, attributeHash(name, value), u64be(height), u32be(index)));
+        }
+      }
+      for (const [name, value] of eventAttributes(results?.events ?? [], true)) del(key(PREFIX.blockEvent, attributeHash(name, value), u64be(height)));
+    });
+    this.#height = height - 1n;
+  }
+
   async close(): Promise<void> {
     await this.#level.close();
   }
@@ -225,15 +251,18 @@ export class BlockStore {
     }
   }
 
-  async #write(fill: (put: (at: Uint8Array, value: Uint8Array) => void) => void): Promise<void> {
+  async #write(fill: (put: (at: Uint8Array, value: Uint8Array) => void, del: (at: Uint8Array) => void) => void): Promise<void> {
     try {
       const batch: Batch = this.#level.batch();
-      fill((at, value) => {
-        const checked = new Uint8Array(value.length + CHECKSUM_BYTES);
-        checked.set(value);
-        new DataView(checked.buffer).setUint32(value.length, checksum(at, value));
-        batch.put(at, checked);
-      });
+      fill(
+        (at, value) => {
+          const checked = new Uint8Array(value.length + CHECKSUM_BYTES);
+          checked.set(value);
+          new DataView(checked.buffer).setUint32(value.length, checksum(at, value));
+          batch.put(at, checked);
+        },
+        (at) => void batch.del(at),
+      );
       await batch.write({ sync: true });
     } catch (error) {
       throw translate(error, this.#directory);

@@ -22,6 +22,8 @@ const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
 /** LevelDB maps up to 64 files at a time, however few it may hold open: of the smallest size that it knows. */
 const FILE_BYTES = 1024 * 1024;
 const CHECKSUM_BYTES = 4;
+/** Up to here a view of every length is kept. */
+const MAX_HEAD_BYTES = 512;
 
 /**
  * LevelDB in `directory`. Values carry a CRC-32 over key and value, since LevelDB itself checks no block on reading: a
@@ -34,6 +36,7 @@ export class LevelDatabase implements Database {
   #closing: Promise<void> = Promise.resolve();
   #options: ReadOptions;
   #scratch = Buffer.allocUnsafeSlow(4096);
+  #heads: (Buffer | undefined)[] = [];
 
   private constructor(level: Level, directory: string) {
     this.#level = level;
@@ -88,7 +91,7 @@ export class LevelDatabase implements Database {
       const batch = this.#level.batch();
       for (const { key, value } of changes) {
         const entry = this.#entry(key, value?.length ?? 0);
-        const keyBytes = entry.subarray(0, key.length);
+        const keyBytes = this.#head(key.length);
         if (value === undefined) {
           batch.del(keyBytes);
           continue;
@@ -96,7 +99,7 @@ export class LevelDatabase implements Database {
         entry.set(value, key.length);
         const end = key.length + value.length;
         // One after the other, key and value have the checksum that they have one by one.
-        entry.writeUInt32BE(crc32(entry.subarray(0, end)), end);
+        entry.writeUInt32BE(crc32(this.#head(end)), end);
         batch.put(keyBytes, entry.subarray(key.length, end + CHECKSUM_BYTES));
       }
       await batch.write({ sync: true });
@@ -108,9 +111,18 @@ export class LevelDatabase implements Database {
   /** Room for a key, which is there already, a value and its checksum; the batch copies all of it before the next one. */
   #entry(key: Key, valueBytes: number): Buffer {
     const bytes = key.length + valueBytes + CHECKSUM_BYTES;
-    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(bytes * 2);
+    if (bytes > this.#scratch.length) {
+      this.#scratch = Buffer.allocUnsafeSlow(bytes * 2);
+      this.#heads = [];
+    }
     this.#scratch.write(key, 0, 'latin1');
     return this.#scratch;
+  }
+
+  /** The first bytes of that room; lengths come again and again, and a view costs more than what it is used for. */
+  #head(bytes: number): Buffer {
+    if (bytes > MAX_HEAD_BYTES) return this.#scratch.subarray(0, bytes);
+    return (this.#heads[bytes] ??= this.#scratch.subarray(0, bytes));
   }
 
   reveal(): void {

@@ -35,8 +35,11 @@ export function damaged(what: string): DatabaseError {
 
 /** A key of the state without its store's prefix, as a string of its own: a slice would keep the whole one alive. */
 function withoutPrefix(key: Key, prefixLength: number): string {
-  return Buffer.from(key, 'latin1').toString('latin1', prefixLength);
+  if (key.length > scratch.length) scratch = Buffer.allocUnsafeSlow(key.length * 2);
+  return scratch.toString('latin1', prefixLength, scratch.write(key, 'latin1'));
 }
+
+let scratch = Buffer.allocUnsafeSlow(512);
 
 export class Multistore {
   readonly #database: Reader;

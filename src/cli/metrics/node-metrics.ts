@@ -1,11 +1,8 @@
 /** What is known of a node from outside of its application, for Prometheus; asked for whenever somebody collects. */
-import { readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
-
 import { Counter, Gauge, Registry } from 'prom-client';
 
 import { R3mesError } from '../../protocol/errors.js';
-import { isMissing } from '../files/atomic.js';
+import { folderBytes } from '../files/folder-size.js';
 import type { NodeHome } from '../node/home.js';
 import { ownRssBytes, rssBytesOf } from '../node/memory.js';
 import { askRpc } from '../node/rpc-probe.js';
@@ -30,30 +27,6 @@ export interface NodeMetrics {
   processes(appPid: number, cometPid: number): void;
   /** The text of all metrics: these and the application's. */
   collect(): Promise<string>;
-}
-
-/** All files below a folder; 0 where there is none. What goes meanwhile is not counted. */
-async function folderBytes(folder: string): Promise<number> {
-  try {
-    let bytes = 0;
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const file = path.join(folder, entry.name);
-      bytes += entry.isDirectory() ? await folderBytes(file) : await sizeOf(file);
-    }
-    return bytes;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
-}
-
-async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
 }
 
 /** What is not known is left out: it must not look like 0. */

@@ -6,7 +6,7 @@ import { R3mesError } from '../../protocol/errors.js';
 import type { AppFailure, AppMessage, AppSettings, MetricsQuestion } from './app-server.js';
 import type { BlockLine } from './block-line.js';
 import { recordChild } from './child-record.js';
-import { SMALL_HEAP_ARGS } from './memory.js';
+import { APP_HEAP_ARGS, SMALL_MALLOC_ENV } from './memory.js';
 
 export const APP_ENTRY = fileURLToPath(new URL('./app-process.js', import.meta.url));
 const STOP_MS = 2000;
@@ -81,7 +81,7 @@ function askMetrics(child: ChildProcess, id: number): Promise<string> {
  */
 export async function startApp(options: AppChildOptions): Promise<AppChild> {
   const { home, address, rpc, metrics, entry, onBlock, report, onFailed } = options;
-  const child = fork(entry, [home.state], { execArgv: [...SMALL_HEAP_ARGS], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(entry, [home.state], { execArgv: [...APP_HEAP_ARGS], env: { ...SMALL_MALLOC_ENV, ...process.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = exitOf(child);
   const { pid } = child;
   let isReady = false;

@@ -19,7 +19,7 @@ export interface CometChild {
 }
 
 /** Nothing of the user's own CometBFT must reach this one. */
-function environment(variables: Readonly<Record<string, string>>): Record<string, string | undefined> {
+export function environment(variables: Readonly<Record<string, string>>): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(([name]) => !/^(CMT|TMHOME$)/.test(name));
   return { ...Object.fromEntries(own), ...variables };
 }

@@ -13,6 +13,15 @@ export const MEMORY_LIMIT_BYTES = 100_000_000;
  */
 export const SMALL_HEAP_ARGS: readonly string[] = ['--max-semi-space-size=1', '--optimize-for-size'];
 
+/**
+ * V8 for the process that executes blocks of thousands of transactions. Optimizing for size would make it spend half as much
+ * again of the processor for the same memory; its heap grows by a tenth at a time instead, and one thread collects garbage.
+ */
+export const APP_HEAP_ARGS: readonly string[] = ['--max-semi-space-size=1', '--heap-growing-percent=10', '--single-threaded-gc', '--v8-pool-size=1'];
+
+/** glibc: one arena for all threads, and what is free goes back to the system sooner. Other systems pay no heed. */
+export const SMALL_MALLOC_ENV = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '262144' } as const;
+
 /** The same for the process that runs already: what its nursery has it keeps, but it grows no more. */
 export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');

@@ -36,7 +36,7 @@ export interface OpenHooks {
 }
 
 /** The engine that this home's blocks were made with; nothing where there are none. */
-async function engineOfBlocks(home: NodeHome): Promise<Engine | undefined> {
+export async function engineOfBlocks(home: NodeHome): Promise<Engine | undefined> {
   if (await fileExists(home.cometData)) return 'comet';
   return (await fileExists(home.blocks)) ? 'solo' : undefined;
 }

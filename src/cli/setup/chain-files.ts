@@ -11,7 +11,9 @@ import { fileExists } from '../files/exists.js';
 import type { Context } from '../frame/context.js';
 import { readGenesis } from '../node/genesis.js';
 import type { NodeHome } from '../node/home.js';
+import { DEFAULT_MONIKER } from '../node/settings.js';
 import { createVrfSecret, readVrfSecret } from '../node/vrf-key.js';
+import { founderStake } from './supply.js';
 
 /** Notes what was there and what was made. */
 export interface Ledger {
@@ -67,14 +69,16 @@ export interface NewChain {
   readonly accounts: ReadonlyMap<string, bigint>;
 }
 
-/** Makes a chain of one validator. Its genesis is written last: without it there is no chain, and the next run makes one. */
+/** Makes a chain of one validator, which the founder stakes for where there are coins to stake. Its genesis is written last: without it there is no chain, and the next run makes one. */
 export async function makeChain(ctx: Context, home: NodeHome, keys: ValidatorKeys, chain: NewChain, ledger: Ledger): Promise<void> {
   const { checkGenesis, foundChain } = await import('./found.js');
   const progress = await ctx.progress('making the chain');
+  const remes = founderStake(chain.accounts);
+  const stake = remes === 0n ? {} : { stake: { operator: chain.founder, remes } };
   try {
     const genesis = await foundChain({
       ...chain,
-      validators: [keys],
+      validators: [{ ...keys, name: DEFAULT_MONIKER, ...stake }],
       content: ctx.paths.content,
       nowMs: Date.now(),
       step: (detail) => progress.update({ detail }),

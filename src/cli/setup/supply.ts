@@ -29,6 +29,15 @@ export function parseAccounts(given: readonly string[]): Map<string, bigint> {
   return accounts;
 }
 
+/** What a founder delegates to its own validator, in whole REMES: a small part of the supply, so that the rest stays at hand. */
+const FOUNDER_STAKE_REMES = 100_000n;
+
+/** In whole REMES: at most half of what the other accounts leave the founder; 0 where that is nothing. */
+export function founderStake(accounts: ReadonlyMap<string, bigint>): bigint {
+  const half = (GENESIS_SUPPLY - total(accounts)) / (2n * UREMES_PER_REMES);
+  return half < FOUNDER_STAKE_REMES ? half : FOUNDER_STAKE_REMES;
+}
+
 /** The founder gets what the others leave of the supply. @param delegated uremes that validators stake at genesis. */
 export function genesisBalances(founder: string, accounts: ReadonlyMap<string, bigint>, delegated = 0n): Map<string, bigint> {
   const balances = new Map(accounts);

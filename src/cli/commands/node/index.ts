@@ -1,6 +1,7 @@
 import { defineCommand, type Noun } from '../../frame/command.js';
 import { choice, flag, integer, list, optional, parsed, setting, text } from '../../frame/option.js';
 import { parseListenAddress } from '../../node/listen-address.js';
+import { MAINTENANCE_COMMANDS } from './maintenance.js';
 import { FOUNDING_COMMANDS, FOUNDING_GROUPS } from './founding.js';
 
 const MIN_BLOCK_MS = 20;
@@ -189,7 +190,7 @@ const devnet = defineCommand({
     cheaters: integer({ placeholder: 'N', summary: 'cheaters besides them: odd ones submit noise, even ones copy', min: 0, max: 100, fallback: '1' }),
     chunkTokens: integer({ placeholder: 'N', summary: 'tokens of one chunk', min: 16, max: 65_536, fallback: '2048' }),
     data: optional(text({ placeholder: 'FILE', summary: 'text to train on, .csv, .jsonl or .txt; else the sample dataset' })),
-    engine: choice({ placeholder: 'NAME', summary: 'solo: one validator, and blocks that wait for every role; comet: a network under CometBFT, where blocks come as time passes', choices: ['solo', 'comet'], fallback: 'solo' }),
+    engine: choice({ placeholder: 'NAME', summary: 'solo: one validator, and blocks that wait for every role; comet: a network under CometBFT, where blocks come as time passes', choices: ['solo', 'comet'], fallback: 'solo', variable: 'R3MES_DEVNET_ENGINE' }),
     validators: integer({ placeholder: 'N', summary: 'validators under CometBFT, each a node of its own', min: 1, max: 100, fallback: '1', short: 'v' }),
     cometbft,
     seed: optional(text({ placeholder: 'TEXT', summary: 'makes the run the same everywhere with the engine solo: the same hashes at every height' })),
@@ -262,7 +263,7 @@ const testnet = defineCommand({
 
 export const nodeNoun: Noun = {
   name: 'node',
-  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, init, genesis',
-  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...FOUNDING_COMMANDS],
+  summary: 'the chain: start, stop, restart, status, reset, logs, engine, testnet, devnet, api, rollback, prune, init, genesis',
+  commands: [start, stop, restart, status, reset, logs, engine, testnet, devnet, api, ...MAINTENANCE_COMMANDS, ...FOUNDING_COMMANDS],
   groups: FOUNDING_GROUPS,
 };

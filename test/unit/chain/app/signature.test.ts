@@ -71,7 +71,9 @@ describe('the curve', () => {
         const { pubkey, r, s } = sign(`signer ${account}`, digest);
         const all = concatBytes(pubkey, digest, bytes32(r), bytes32(s));
         all[bit >> 3] = all[bit >> 3]! ^ (1 << (bit & 7));
-        expect(verdict(all.subarray(0, 33), all.subarray(33, 65), all.subarray(65))).toBe(false);
+        // Over a digest of zero a signature is by a key and its negative, which differ in the key's first bit.
+        const isBoth = number(digest) % ORDER === 0n && bit === 0;
+        expect(verdict(all.subarray(0, 33), all.subarray(33, 65), all.subarray(65))).toBe(isBoth);
       }),
       { numRuns: 200 },
     );

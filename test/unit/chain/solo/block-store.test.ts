@@ -37,6 +37,26 @@ describe('BlockStore', () => {
     await store.close();
   });
 
+  it('removes the newest blocks with all that finds them, also after it was closed', async () => {
+    const directory = path.join(temporaryFolder(), 'blocks');
+    await filled(directory);
+    const store = await BlockStore.open(directory);
+    const hash = store.meta(3n)!.blockId!.hash;
+    await store.removeLast();
+    expect(store.height).toBe(2n);
+    for (const found of [store.block(3n), store.meta(3n), store.results(3n), store.seenCommit(3n), store.heightOfHash(hash)]) expect(found).toBeUndefined();
+    expect(await store.blocksWithAttribute('round.parity', 'odd', 10)).toEqual([1n]);
+    await store.removeLast();
+    await store.removeLast();
+    expect(store.txPosition(sha256(utf8('some transaction')))).toBeUndefined();
+    expect(await store.txsWithAttribute('say.text', 'some transaction', 10)).toEqual([]);
+    await expect(store.removeLast()).rejects.toMatchObject({ code: 'DATABASE_CORRUPT' });
+    await store.close();
+    const again = await BlockStore.open(directory);
+    expect(again.height).toBe(0n);
+    await again.close();
+  });
+
   it('tells damage from success', async () => {
     const directory = path.join(temporaryFolder(), 'blocks');
     await filled(directory);

@@ -9,7 +9,8 @@ describe('the profile of a devnet whose blocks wait for nobody', () => {
   it('has the dev profile with every phase the same number of times as long', () => {
     const [dev, timed] = [profile('dev'), timedProfile()];
     for (const name of ['node', 'training', 'aggregation', 'challenge'] as const) {
-      const [before, after] = [dev[name] as unknown as Numbers, timed[name] as unknown as Numbers];
+      const before: Numbers = { ...dev[name] };
+      const after: Numbers = { ...timed[name] };
       for (const [key, value] of Object.entries(before)) {
         const factor = key.endsWith('Blocks') ? 6n : 1n;
         expect([key, after[key]]).toEqual([key, typeof value === 'bigint' ? value * factor : value]);

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 
 import { initNoun } from '../../../../../src/cli/commands/init/index.js';
 import { GENESIS_SUPPLY, genesisBalances, parseAccounts } from '../../../../../src/cli/setup/supply.js';
-import { formatAddress } from '../../../../../src/protocol/address.js';
+import { formatAddress, moduleAddress } from '../../../../../src/protocol/address.js';
+import { operatorOfAccount } from '../../../../../src/protocol/validator-address.js';
 import { openLocalStore } from '../../../../../src/storage/index.js';
 import { type Given, type Ran, runCli, scriptedPrompter, temporaryFolder } from '../../harness.js';
 import { expectDeclaredKeys } from '../golden.js';
@@ -81,9 +82,12 @@ describe('init by flags, with nobody to ask', () => {
     expect(new Map(balances.map(({ address, coins }) => [address, coins[0]!.amount]))).toEqual(
       new Map([
         [SECOND, '5000000000'],
-        [String(ran.json['address']), (GENESIS_SUPPLY - 5_000_000_000n).toString()],
+        [String(ran.json['address']), (GENESIS_SUPPLY - 5_000_000_000n - 100_000_000_000n).toString()],
+        [moduleAddress('bonded_tokens_pool'), '100000000000'],
       ]),
     );
+    expect(genesis.validators).toMatchObject([{ power: '100000' }]);
+    expect(genesis.app_state['staking']!['validators']).toMatchObject([{ operator_address: operatorOfAccount(String(ran.json['address'])), tokens: '100000000000' }]);
     expect((genesis.app_state['challenge']!['params'] as Json)['audit_bps']).toBe(10_000);
     const [model] = genesis.app_state['model']!['models'] as Json[];
     const [dataset] = genesis.app_state['dataset']!['datasets'] as Json[];
