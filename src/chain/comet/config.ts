@@ -96,6 +96,7 @@ export interface CometOverrides {
   readonly commitMs?: number;
   /** `host:port` where CometBFT serves its own metrics. */
   readonly metrics?: string;
+  readonly logFormat?: 'plain' | 'json';
 }
 
 type Key = readonly [section: string, key: string];
@@ -113,6 +114,7 @@ function overridden(values: CometOverrides): readonly (readonly [Key, string | u
     [['p2p', 'laddr'], `tcp://${values.p2p}`],
     [['', 'moniker'], values.moniker],
     [['consensus', 'timeout_commit'], values.commitMs === undefined ? undefined : `${values.commitMs}ms`],
+    [['', 'log_format'], values.logFormat],
     [['instrumentation', 'prometheus'], values.metrics === undefined ? undefined : 'true'],
     [['instrumentation', 'prometheus_listen_addr'], values.metrics],
   ];

@@ -102,7 +102,7 @@ export interface CometStart {
 
 /** Addresses and files of one start: flags over config.toml. @throws InvalidInputError for a config.toml that cannot be used. */
 export async function cometStart(settings: NodeSettings, proxyApp: string): Promise<CometStart> {
-  const { home, moniker, blockMs, cometMetrics } = settings;
+  const { home, moniker, blockMs, cometMetrics, logFormat } = settings;
   const toml = await readFile(home.cometConfigFile, 'utf8');
   const rpcGiven = hostAndPort(configValue(toml, 'rpc', 'laddr'), [DEFAULT_RPC_HOST, DEFAULT_RPC_PORT]);
   const p2pGiven = hostAndPort(configValue(toml, 'p2p', 'laddr'), ['127.0.0.1', DEFAULT_P2P_PORT]);
@@ -128,6 +128,7 @@ export async function cometStart(settings: NodeSettings, proxyApp: string): Prom
       ...(moniker === undefined ? {} : { moniker }),
       ...(blockMs === undefined ? {} : { commitMs: blockMs }),
       ...(metrics === undefined ? {} : { metrics }),
+      ...(logFormat === undefined ? {} : { logFormat: logFormat === 'json' ? 'json' : 'plain' }),
     },
     home.cometConfigFile,
   );

@@ -1,11 +1,11 @@
 /** Takes a stopped node back to an older height: state and engine together. */
-import { rm } from 'node:fs/promises';
-
 import { findComet } from '../../chain/comet/binary.js';
+import { NOTHING_SIGNED } from '../../chain/comet/files.js';
 import { rollbackComet, rollbackRunner } from '../../chain/comet/rollback.js';
 import { BlockStore } from '../../chain/solo/block-store.js';
 import { toHex } from '../../protocol/bytes.js';
 import { InvalidInputError, R3mesError } from '../../protocol/errors.js';
+import { SECRET_FILE, writeFileAtomic } from '../files/atomic.js';
 import { environment } from './comet-child.js';
 import { cometStart } from './comet-files.js';
 import type { NodeHome } from './home.js';
@@ -91,6 +91,7 @@ export async function rollback(options: RollbackOptions, { from, to }: Planned):
     return toHex(state.last?.appHash ?? new Uint8Array());
   });
   const engineHeight = engine === 'comet' ? await rollbackEngine(options, to, appHash) : await removeSoloBlocks(home, to);
-  if (forgetSigned) await rm(home.signStateFile, { force: true });
+  // CometBFT does not start without the file.
+  if (forgetSigned) await writeFileAtomic(home.signStateFile, NOTHING_SIGNED, SECRET_FILE);
   return { engine, from, height: to, appHash, engineHeight };
 }

@@ -3,12 +3,12 @@ import { z } from 'zod';
 
 import type { GenesisDoc } from '../../protocol/genesis-doc.js';
 import { R3mesError } from '../../protocol/errors.js';
-import { type LogFile, openLogFile } from '../files/log-file.js';
 import { acquirePidFile, type PidFile } from '../files/pid-file.js';
 import { type BlockLine, describeBlock } from './block-line.js';
 import { openGateway, type OpenGateway } from './gateway.js';
 import { readGenesis } from './genesis.js';
 import { megabytes, ownRssBytes } from './memory.js';
+import { type NodeLog, openNodeLog } from './node-log.js';
 import { openNode, type OpenNode } from './open-node.js';
 import type { OpenMetrics } from '../metrics/open.js';
 import { infoToText, type NodeInfo, type NodeSettings } from './settings.js';
@@ -43,10 +43,6 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-function stamped(level: string, text: string): string {
-  return `${new Date().toISOString()} ${level.padEnd(5)} ${text}`;
-}
-
 /**
  * Starts the node of a home; it makes blocks until it is stopped.
  * @param signal aborts the start: CometBFT may have many blocks to execute before it answers.
@@ -56,13 +52,13 @@ function stamped(level: string, text: string): string {
 export async function runNode(settings: NodeSettings, hooks: NodeHooks = {}, signal: AbortSignal = new AbortController().signal): Promise<RunningNode> {
   const { home } = settings;
   const lock = await acquirePidFile(home.pidFile, 'a node of this home');
-  let log: LogFile | undefined;
+  let log: NodeLog | undefined;
   try {
     const genesis = await readGenesis(home.genesisFile, settings.network);
-    log = await openLogFile(home.logs, home.logName, { onError: (error) => hooks.onProblem?.(`${home.logFile}: ${error.message}`) });
+    log = await openNodeLog(home.logs, home.logName, settings.logFormat ?? 'text', { onError: (error) => hooks.onProblem?.(`${home.logFile}: ${error.message}`) });
     return await runWith(settings, genesis, lock, log, hooks, signal);
   } catch (error) {
-    log?.write(stamped('error', error instanceof Error ? error.message : String(error)));
+    log?.write('error', 'node', error instanceof Error ? error.message : String(error));
     await log?.close();
     await lock.release();
     throw error;
@@ -85,9 +81,9 @@ async function startMetrics(
   return opened;
 }
 
-async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: LogFile, hooks: NodeHooks, signal: AbortSignal): Promise<RunningNode> {
+async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFile, log: NodeLog, hooks: NodeHooks, signal: AbortSignal): Promise<RunningNode> {
   const report = (text: string): void => {
-    log.write(stamped('warn', text));
+    log.write('warn', 'engine', text);
     hooks.onProblem?.(text);
   };
   let info: NodeInfo | undefined;
@@ -99,11 +95,11 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     nominalBlockMs(genesis),
     {
       onBlock: (line) => {
-        log.write(stamped('info', describeBlock(line)));
+        log.write('info', 'chain', describeBlock(line), { ...line });
         if (info !== undefined) hooks.onBlock?.(line);
       },
       report,
-      note: (text) => log.write(stamped('info', text)),
+      note: (text) => log.write('info', 'engine', text),
       onProcesses: (appPid, cometPid) => {
         processes = { appPid, cometPid };
         metrics?.processes(appPid, cometPid);
@@ -130,11 +126,13 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
     ...(gateway?.grpc === undefined ? {} : { grpc: gateway.grpc }),
     ...(metrics === undefined ? {} : { metrics: metrics.url }),
     chainId: genesis.chainId,
+    ...(settings.logFormat === undefined ? {} : { logFormat: settings.logFormat }),
     mode: settings.detached ? 'background' : 'foreground',
     startedAt: new Date().toISOString(),
   };
   const started = info;
-  log.write(stamped('info', `chain ${info.chainId} at height ${node.height}, RPC ${info.rpc}, process ${process.pid}, ${megabytes(ownRssBytes())}`));
+  const fields = { chainId: info.chainId, height: node.height.toString(), rpc: info.rpc, pid: process.pid, rssBytes: ownRssBytes() };
+  log.write('info', 'node', `chain ${info.chainId} at height ${node.height}, RPC ${info.rpc}, process ${process.pid}, ${megabytes(fields.rssBytes)}`, fields);
   try {
     await lock.tell(infoToText(info));
   } catch (error) {
@@ -161,7 +159,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
       try {
         await Promise.race([node.finished, aborted]);
       } catch (error) {
-        log.write(stamped('error', error instanceof Error ? error.message : String(error)));
+        log.write('error', 'engine', error instanceof Error ? error.message : String(error));
         throw error instanceof R3mesError ? error : new R3mesError({ code: 'NODE_FAILED', message: `the node cannot go on: ${String(error)}`, hint: `see ${settings.home.logFile}`, cause: error });
       }
     },
@@ -169,7 +167,7 @@ async function runWith(settings: NodeSettings, genesis: GenesisDoc, lock: PidFil
       await metrics?.close();
       await gateway?.close();
       await node.stop();
-      log.write(stamped('info', `stopped at height ${node.height}`));
+      log.write('info', 'node', `stopped at height ${node.height}`, { height: node.height.toString() });
       await log.close();
       await lock.release();
     },

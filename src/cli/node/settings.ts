@@ -2,6 +2,7 @@ import { R3mesError } from '../../protocol/errors.js';
 import type { Holder } from '../files/pid-file.js';
 import type { NodeHome } from './home.js';
 import type { ListenAddress } from './listen-address.js';
+import type { LogFormat } from './node-log.js';
 
 export const DEFAULT_RPC_HOST = '127.0.0.1';
 export const DEFAULT_RPC_PORT = 26_657;
@@ -37,6 +38,8 @@ export interface NodeSettings {
   /** Chain id that the genesis must have. */
   readonly network?: string;
   readonly moniker?: string;
+  /** Of our log, and of CometBFT's where it is given; absent: text, and what config.toml says. */
+  readonly logFormat?: LogFormat;
   /** In the background: the head of a process group of its own. */
   readonly detached: boolean;
 }
@@ -57,6 +60,7 @@ export interface NodeInfo {
   /** URL of the metrics, and of CometBFT's own. */
   readonly metrics?: string;
   readonly cometMetrics?: string;
+  readonly logFormat?: LogFormat;
   /** The CometBFT that runs. */
   readonly cometbft?: string;
   /** Processes of a node with CometBFT, as they are now. */
@@ -70,7 +74,7 @@ export function infoToText(info: NodeInfo): Record<string, string> {
 
 /** Nothing while the node is still starting: then it has told nothing yet. */
 export function infoOf({ info }: Holder): NodeInfo | undefined {
-  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, api, grpc, metrics, cometMetrics, cometbft, appPid, cometPid } = info;
+  const { rpc, chainId, rpcHost, rpcPort, blockMs, mode, startedAt, engine, api, grpc, metrics, cometMetrics, logFormat, cometbft, appPid, cometPid } = info;
   if (rpc === undefined || chainId === undefined || rpcHost === undefined || startedAt === undefined) return undefined;
   return {
     rpc,
@@ -85,6 +89,7 @@ export function infoOf({ info }: Holder): NodeInfo | undefined {
     ...(grpc === undefined ? {} : { grpc }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(cometMetrics === undefined ? {} : { cometMetrics }),
+    ...(logFormat === undefined ? {} : { logFormat: logFormat === 'json' ? logFormat : 'text' }),
     ...(cometbft === undefined ? {} : { cometbft }),
     ...(appPid === undefined ? {} : { appPid: Number(appPid) }),
     ...(cometPid === undefined ? {} : { cometPid: Number(cometPid) }),

@@ -13,6 +13,7 @@ const blockMs = optional(
   integer({ placeholder: 'MS', summary: 'milliseconds from one block to the next; else what the genesis calls nominal', min: MIN_BLOCK_MS, max: MAX_BLOCK_MS }),
 );
 const moniker = optional(text({ placeholder: 'NAME', summary: "name of the node that clients see; else what CometBFT's config.toml says, or r3mes" }));
+const logFormat = optional(choice({ placeholder: 'NAME', summary: "lines of the logs, CometBFT's too: text for people, or json with time, level, module, message and fields; else text", choices: ['text', 'json'] }));
 const engineName = optional(
   choice({ placeholder: 'NAME', summary: 'what decides: solo in this process, or comet; else what the chain was begun with, or solo for one validator and comet for several', choices: ['solo', 'comet'], variable: 'R3MES_NODE_ENGINE' }),
 );
@@ -75,6 +76,7 @@ const start = defineCommand({
     cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
+    logFormat,
     detach: flag('run in the background, with a pid file and a rotating log', { short: 'd' }),
     every: integer({ placeholder: 'S', summary: 'at most one line about blocks in so many seconds; 0 is a line a block', min: 0, max: 86_400, fallback: '0' }),
     network: setting('network'),
@@ -116,6 +118,7 @@ const restart = defineCommand({
     cometMetrics: optional(parsed(COMET_METRICS_ADDRESS)),
     blockMs,
     moniker,
+    logFormat,
     force: flag('end the old one by force if it does not stop in 5 seconds'),
     network: setting('network'),
   },

@@ -28,6 +28,7 @@ export async function nodeRestart(ctx: Context, args: RestartArgs): Promise<Comm
       grpc: args.grpc ?? (before?.grpc === undefined ? undefined : listenAddressOf(before.grpc)),
       metrics: args.metrics ?? (before?.metrics === undefined ? undefined : listenAddressOf(before.metrics)),
       cometMetrics: args.cometMetrics ?? (before?.cometMetrics === undefined ? undefined : listenAddressOf(before.cometMetrics)),
+      logFormat: args.logFormat ?? before?.logFormat,
       blockMs: args.blockMs ?? before?.blockMs,
     },
     true,

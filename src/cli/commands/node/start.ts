@@ -5,6 +5,7 @@ import { startDetached } from '../../node/detach.js';
 import { nodeHome } from '../../node/home.js';
 import { type ListenAddress, type OFF, unlessOff } from '../../node/listen-address.js';
 import { keepHeapSmall, megabytes, ownRssBytes } from '../../node/memory.js';
+import type { LogFormat } from '../../node/node-log.js';
 import type { Engine, NodeSettings } from '../../node/settings.js';
 import { nodeState, refuseRunning } from '../../node/state.js';
 import type { CommandResult } from '../../frame/command.js';
@@ -22,11 +23,12 @@ export interface StartArgs {
   readonly cometMetrics: ListenAddress | typeof OFF | undefined;
   readonly blockMs: number | undefined;
   readonly moniker: string | undefined;
+  readonly logFormat: LogFormat | undefined;
   readonly network: string | undefined;
 }
 
 export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): NodeSettings {
-  const { engine, cometbft, rpcPort, rpcHost, p2pPort, blockMs, moniker, network } = args;
+  const { engine, cometbft, rpcPort, rpcHost, p2pPort, blockMs, moniker, logFormat, network } = args;
   const [api, grpc, metrics, cometMetrics] = [unlessOff(args.api), unlessOff(args.grpc), unlessOff(args.metrics), unlessOff(args.cometMetrics)];
   return {
     home: nodeHome(ctx.paths),
@@ -42,6 +44,7 @@ export function nodeSettings(ctx: Context, args: StartArgs, detached: boolean): 
     ...(cometMetrics === undefined ? {} : { cometMetrics }),
     ...(blockMs === undefined ? {} : { blockMs }),
     ...(moniker === undefined ? {} : { moniker }),
+    ...(logFormat === undefined ? {} : { logFormat }),
     ...(network === undefined ? {} : { network }),
   };
 }
