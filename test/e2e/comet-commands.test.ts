@@ -54,7 +54,7 @@ describe.skipIf(comet === undefined)('r3mes node with CometBFT', () => {
     const ran = await r3mes(root, 'node', 'start', '--engine', 'comet', '--detach', '--rpc-port', '0', '--p2p-port', '0', '--block-ms', '100');
     expect(ran).toMatchObject({ code: 0, json: { chainId: 'comet-cli-1' } });
     const status = await beyond(3);
-    expect(status).toMatchObject({ engine: 'comet', catchingUp: false, peers: 0, votingPower: '10', mempoolTxs: 0 });
+    expect(status).toMatchObject({ engine: 'comet', catchingUp: false, peers: 0, votingPower: '100000', mempoolTxs: 0 });
     expect(status['appRssBytes']).toBeLessThan(APP_LIMIT_BYTES);
     console.log(`application ${Math.round(Number(status['appRssBytes']) / 1e6)} MB, CometBFT ${Math.round(Number(status['cometRssBytes']) / 1e6)} MB, watcher ${Math.round(Number(status['rssBytes']) / 1e6)} MB`);
     expect(existsSync(home.cometLogFile)).toBe(true);

@@ -87,7 +87,11 @@ const start = defineCommand({
   ],
   json: { ...STARTED, 'blocks?': 'blocks that were sealed; not with --detach' },
   stream: true,
-  load: async () => (await import('./start.js')).nodeStart,
+  load: async () => {
+    // Before the chain's code is loaded: a nursery that has grown for it would stay as large.
+    (await import('../../node/memory.js')).keepHeapSmall();
+    return (await import('./start.js')).nodeStart;
+  },
 });
 
 const stop = defineCommand({

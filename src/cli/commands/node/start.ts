@@ -4,7 +4,7 @@ import { type BlockLine, describeBlock } from '../../node/block-line.js';
 import { startDetached } from '../../node/detach.js';
 import { nodeHome } from '../../node/home.js';
 import { type ListenAddress, type OFF, unlessOff } from '../../node/listen-address.js';
-import { keepHeapSmall, megabytes, ownRssBytes } from '../../node/memory.js';
+import { megabytes, ownRssBytes } from '../../node/memory.js';
 import type { LogFormat } from '../../node/node-log.js';
 import type { Engine, NodeSettings } from '../../node/settings.js';
 import { nodeState, refuseRunning } from '../../node/state.js';
@@ -115,6 +115,5 @@ async function runInForeground(ctx: Context, settings: NodeSettings, everyMs: nu
 export async function nodeStart(ctx: Context, args: StartArgs & { readonly detach: boolean; readonly every: number }): Promise<CommandResult> {
   const settings = nodeSettings(ctx, args, args.detach);
   if (args.detach) return startInBackground(ctx, settings);
-  keepHeapSmall();
   return runInForeground(ctx, settings, args.every * 1000);
 }

@@ -64,7 +64,7 @@ describe('the processes of a devnet', () => {
     expect(failures).toEqual([]);
     const told = new Map(events.map(([role, event]) => [role, JSON.parse(String(event['start'])) as WorkerStart]));
     const account = (name: string, part: string, cheat?: string) => ({ name, part, privateKey: 32, ...(cheat === undefined ? {} : { cheat }) });
-    expect(told.get('miner-1')).toEqual({ type: 'start', role: 'miner-1', nodeUrl: 'http://127.0.0.1:1', content: path.join(folder, 'content'), trafficFile: path.join(folder, 'traffic', 'miner-1'), accounts: [account('miner-1', 'miner')], lastWindow: '3' });
+    expect(told.get('miner-1')).toEqual({ type: 'start', role: 'miner-1', nodeUrl: 'http://127.0.0.1:1', otherUrls: [], isPaced: true, content: path.join(folder, 'content'), trafficFile: path.join(folder, 'traffic', 'miner-1'), accounts: [account('miner-1', 'miner')], lastWindow: '3' });
     expect(told.get('cheater-1')?.accounts).toEqual([account('cheater-1', 'miner', 'noise')]);
     expect(told.get('cheater-2')?.accounts).toEqual([account('cheater-2', 'miner', 'copy')]);
     expect(told.get('cheater-3')?.accounts).toEqual([account('cheater-3', 'miner', 'noise')]);
