@@ -5,7 +5,7 @@ import type { Context } from '../../frame/context.js';
 import { step } from '../../frame/step.js';
 import { facts } from '../../frame/table.js';
 import { given } from '../dataset/job.js';
-import { readNamed } from './files.js';
+import { listFiles, readNamed } from './files.js';
 import { besides, mayWriteFolder, writeFolder } from './output-folder.js';
 import { grouped } from './tensors.js';
 
@@ -22,6 +22,7 @@ const DTYPES: Readonly<Record<MergeArgs['type'], MergedDtype>> = { bf16: 'BF16',
 export async function modelMerge(ctx: Context, args: MergeArgs): Promise<CommandResult> {
   const [directory, folder, output] = [given(ctx, args.directory), given(ctx, args.adapter), given(ctx, args.output)];
   await mayWriteFolder(ctx, directory, output, ['config.json', 'model.safetensors'], args.force);
+  await listFiles(directory); // names a directory that is not there
   const checkpoint = await openCheckpoint(fileFolder(directory));
   const lora = readAdapterConfig(await readNamed(folder, 'adapter_config.json'));
   const adapter = readPeftAdapter(await readNamed(folder, 'adapter_model.safetensors'), checkpoint.config, lora);

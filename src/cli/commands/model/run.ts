@@ -14,7 +14,7 @@ import { usageError } from '../../frame/errors.js';
 import { step } from '../../frame/step.js';
 import { DEFAULT_MODEL_DIRECTORY } from '../../model-directory.js';
 import { threadCount } from '../../session/device.js';
-import { readNamed } from './files.js';
+import { listFiles, readNamed } from './files.js';
 
 export interface RunArgs {
   readonly directory: string | undefined;
@@ -79,6 +79,7 @@ function textStream(tokenizer: TextTokenizer): (tokens: readonly number[], isLas
 export async function modelRun(ctx: Context, args: RunArgs): Promise<CommandResult> {
   const text = await promptText(ctx.io.cwd, args);
   const directory = args.directory === undefined ? DEFAULT_MODEL_DIRECTORY : path.resolve(ctx.io.cwd, args.directory);
+  await listFiles(directory); // names a directory that is not there
   const { tokenizer } = await loadModelTokenizer(directory);
   const prompt = await promptTokens(tokenizer, text);
   const model = await step(ctx, `loading ${path.basename(directory)}`, (progress) =>

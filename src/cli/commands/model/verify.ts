@@ -6,6 +6,7 @@ import { EXIT } from '../../frame/exit-codes.js';
 import { step } from '../../frame/step.js';
 import { facts } from '../../frame/table.js';
 import { given } from '../dataset/job.js';
+import { listFiles } from './files.js';
 import { grouped } from './tensors.js';
 
 export interface VerifyArgs {
@@ -22,6 +23,7 @@ function shownDifference({ tensor, index, seen, expected, count }: MasterDiffere
 const SHOWN = 10;
 
 export async function modelVerify(ctx: Context, args: VerifyArgs): Promise<CommandResult> {
+  for (const name of [args.directory, args.master]) await listFiles(given(ctx, name)); // names a directory that is not there
   const backbone = await openCheckpoint(fileFolder(given(ctx, args.directory)));
   const master = await openCheckpoint(fileFolder(given(ctx, args.master)));
   const result = await step(ctx, 'making the master ternary', (progress) =>

@@ -51,7 +51,7 @@ describe('model run', () => {
     [['--prompt', 'a', '--temperature', 'hot'], 2, 'USAGE'],
     [['--prompt', 'a', '--top-p', '0'], 2, 'USAGE'],
     [['--prompt', 'a', '--adapter', 'nowhere'], 1, 'FILE_NOT_FOUND'],
-    [['nowhere', '--prompt', 'a'], 1, 'NOT_FOUND'],
+    [['nowhere', '--prompt', 'a'], 1, 'FILE_NOT_FOUND'],
   ])('refuses %j with exit code %i', async (argv, code, error) => {
     const ran = await runCli(['model', 'run', ...argv, '--json'], { cwd: temporaryFolder() });
     expect([ran.code, ran.json['code']]).toEqual([code, error]);
